@@ -1,0 +1,65 @@
+"""Deepwell: deep learning, done well.
+
+Nothing heavy is imported here: torch is loaded when the first network is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from deepwell.version import __version__
+
+if TYPE_CHECKING:
+    from deepwell.artifact import load
+    from deepwell.estimators import DeepClassifier, DeepRegressor, Sequential
+    from deepwell.workflows import evaluate, predict, resume, train
+
+__all__ = [
+    "DeepClassifier",
+    "DeepRegressor",
+    "Sequential",
+    "__version__",
+    "evaluate",
+    "load",
+    "predict",
+    "resume",
+    "train",
+]
+
+_HOME = {
+    "DeepClassifier": "deepwell.estimators",
+    "DeepRegressor": "deepwell.estimators",
+    "Sequential": "deepwell.estimators",
+    "evaluate": "deepwell.workflows",
+    "load": "deepwell.artifact",
+    "predict": "deepwell.workflows",
+    "resume": "deepwell.workflows",
+    "train": "deepwell.workflows",
+}
+_ROOMS = [
+    "artifact",
+    "data",
+    "engine",
+    "errors",
+    "estimators",
+    "evaluation",
+    "models",
+    "nn",
+    "runs",
+    "tasks",
+    "testing",
+    "workflows",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"deepwell.{name}")
+    raise AttributeError(f"module 'deepwell' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_ROOMS])
