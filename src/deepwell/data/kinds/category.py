@@ -1,0 +1,155 @@
+"""Categories: few values that repeat."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deepwell.data.kinds.base import Blocks, Description, Layout, State, is_type, scalars, shorten
+from deepwell.data.schema import KindName
+from deepwell.data.settings import EncodeSettings
+from deepwell.data.table import Column
+from deepwell.errors import ColumnError
+
+FEW_VALUES = 20
+"""Up to so many different texts are categories, if they repeat."""
+FEW_SHARE = 0.1
+"""More texts than that are categories if they are at most this share of the rows."""
+TEXT_WORDS = 3
+"""Texts of at least so many words on average are free text, unless few of them repeat."""
+MANY_VALUES = 100
+"""From so many values on, a person should look whether the column is a category."""
+
+
+class Category:
+    """Values without order, encoded as codes or as one number for each value.
+
+    Codes: 0 = missing; then the known values by falling frequency; then, only if training had
+    values rarer than `min_frequency` or beyond `max_categories`, one code that these share. A value
+    that training never saw takes that shared code, or 0 if there is none: to the network, a value
+    seen once and a value never seen are the same kind of surprise.
+    """
+
+    name: KindName = "category"
+
+    def recognise(self, column: Column) -> str | None:
+        """Recognise text with few different values, or short text that repeats."""
+        if not isinstance(column, pl.Series):
+            return None
+        if is_type(column, pl.Categorical, pl.Enum):
+            return "the column is stored as categories"
+        if column.dtype != pl.String:
+            return None
+        values = column.drop_nulls()
+        rows, distinct = len(values), values.n_unique()
+        found = f"{distinct} different texts in {rows} rows"
+        is_few = distinct <= FEW_VALUES and 2 * distinct <= rows
+        if rows and (is_few or distinct <= FEW_SHARE * rows):
+            return f"{found}, so a category"
+        if rows and mean_words(values) < TEXT_WORDS and distinct < rows:
+            return f"{found}, short and repeated, so a category"
+        return None
+
+    def parse(self, name: str, column: Column) -> pl.Series:
+        """Return text; whole numbers are written without a decimal point."""
+        return as_text(name, scalars(name, column))
+
+    def describe(self, column: Column) -> Description:
+        """Give the most common values; warn of rare and of many values."""
+        counts = count_values(scalars("", column))
+        if not len(counts):
+            return Description("no values")
+        shown = [f"{shorten(value, 24)} ({count})" for value, count in counts.head(3).rows()]
+        more = ", …" if len(counts) > 3 else ""
+        once = int((counts["count"] == 1).sum())
+        warnings: list[str] = []
+        if len(counts) >= MANY_VALUES:
+            warnings.append(f"{len(counts)} different values")
+        if once:
+            warnings.append(f"{once} value{'s occur' if once > 1 else ' occurs'} once")
+        return Description(", ".join(shown) + more, tuple(warnings))
+
+    def fit(self, column: Column, settings: EncodeSettings) -> State:
+        """Learn the values, the most frequent first."""
+        series = scalars("", column)
+        counts = count_values(series)
+        kept = counts.filter(pl.col("count") >= settings.min_frequency)
+        kept = kept.head(settings.max_categories)
+        return {
+            "mode": settings.categories,
+            "values": kept["value"].to_list(),
+            "rare": len(kept) < len(counts),
+            "missing": series.null_count() > 0,
+        }
+
+    def layout(self, name: str, state: State) -> Layout:
+        """Codes: one code column. One-hot: a feature for each code that training has seen."""
+        if state["mode"] == "codes":
+            return Layout(cardinality=1 + len(state["values"]) + state["rare"])
+        features = [f"{name}={value}" for value in state["values"]]
+        features += [f"{name}=(rare)"] * state["rare"] + [f"{name} (missing)"] * state["missing"]
+        return Layout(features=tuple(features))
+
+    def encode(self, column: Column, state: State) -> Blocks:
+        """Return codes, shape (rows,), or zeros and ones, shape (rows, features)."""
+        codes = _codes(scalars("", column), state)
+        if state["mode"] == "codes":
+            return Blocks(categories=codes)
+        width = len(state["values"]) + state["rare"]
+        out = np.zeros((len(codes), width + state["missing"]), dtype=np.float32)
+        known = np.flatnonzero(codes)
+        out[known, codes[known] - 1] = 1.0
+        if state["missing"]:
+            out[:, width] = scalars("", column).is_null().to_numpy()
+        return Blocks(numbers=out)
+
+
+def as_text(name: str, series: pl.Series) -> pl.Series:
+    """Write values as text, so that 3, 3.0, "3" and " 3" are the same category.
+
+    Raises:
+        ColumnError: Lists and other nested values.
+
+    Example:
+        >>> as_text("x", pl.Series([3.0, None, 2.5])).to_list()
+        ['3', None, '2.5']
+    """
+    if series.dtype.is_float():
+        series = series.fill_nan(None)
+        whole = series.drop_nulls()
+        if (whole == whole.round()).all() and (whole.abs() < 2**53).all():
+            series = series.cast(pl.Int64)
+    if series.dtype.is_float():
+        # in one column, whole numbers lose their ".0" even beside broken ones
+        return series.cast(pl.String).str.strip_suffix(".0")
+    if series.dtype.is_nested() or is_type(series, pl.Object, pl.Binary):
+        raise ColumnError(
+            f'Column "{name}" holds values of type {series.dtype}; '
+            "write them as numbers or text, or ignore the column."
+        )
+    text = series.cast(pl.String)
+    return text.str.strip_chars() if series.dtype == pl.String else text
+
+
+def count_values(series: pl.Series) -> pl.DataFrame:
+    """Count the values: columns value and count, most frequent first, then by name."""
+    counts = series.drop_nulls().alias("value").value_counts(name="count")
+    return counts.sort(["count", "value"], descending=[True, False])
+
+
+def mean_words(texts: pl.Series) -> float:
+    """Return the mean number of words over a sample of the texts."""
+    sample = texts.drop_nulls().gather_every(max(1, len(texts) // 1000))
+    mean = sample.str.count_matches(r"\S+").mean()
+    return float(mean) if isinstance(mean, float) else 0.0
+
+
+def _codes(series: pl.Series, state: State) -> NDArray[np.int64]:
+    values: list[str] = state["values"]
+    known = series.cast(pl.Enum(values), strict=False).to_physical()
+    codes = known.cast(pl.Int64) + 1
+    if state["rare"]:
+        unseen = codes.is_null() & series.is_not_null()
+        codes = codes.set(unseen, len(values) + 1)
+    return codes.fill_null(0).to_numpy(writable=True)
