@@ -1,0 +1,182 @@
+"""Regression: one or several numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deepwell.errors import TaskError
+from deepwell.tasks.base import Task, TaskName
+from deepwell.tasks.settings import TaskSettings
+from deepwell.types import Loss, Predictions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from deepwell.data.table import Table
+
+
+class Regression(Task):
+    """Predict numbers.
+
+    The network learns standardised targets; `decode` returns the units of the data.
+
+    Args:
+        targets: Names of the target columns.
+        mean: Mean of each target over the training rows, after the transform.
+        std: Standard deviation of each target over the training rows, after the transform.
+        settings: Loss and transform.
+        reason: Why this task was chosen.
+
+    Example:
+        >>> task = Regression(targets=("price",), mean=[10.0], std=[2.0])
+        >>> task.decode(np.array([[0.5]], dtype=np.float32)).values
+        array([[11.]])
+    """
+
+    name: ClassVar[TaskName] = "regression"
+    score_names: tuple[str, ...] = ("mae",)
+    primary_metric: ClassVar[str] = "rmse"
+
+    def __init__(
+        self,
+        *,
+        targets: tuple[str, ...],
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+        settings: TaskSettings | None = None,
+        reason: str = "",
+    ) -> None:
+        super().__init__(targets=targets, reason=reason)
+        self.settings = settings or TaskSettings()
+        if self.settings.loss in ("cross_entropy", "perceptron"):
+            raise TaskError(
+                f'The loss "{self.settings.loss}" is for classes, but the target is a number: '
+                "use mse, mae or huber."
+            )
+        self.mean = np.array(mean or [0.0] * len(targets), dtype=np.float64)
+        self.std = np.array(std or [1.0] * len(targets), dtype=np.float64)
+        self._device_scale: tuple[Tensor, Tensor] | None = None
+
+    @classmethod
+    def fit(
+        cls, table: Table, targets: tuple[str, ...], settings: TaskSettings, reason: str
+    ) -> Self:
+        """Learn mean and standard deviation of the targets from the training rows."""
+        task = cls(targets=targets, settings=settings, reason=reason)
+        values = task._transform(task.truth(table))
+        task.mean = values.mean(axis=0)
+        task.std = np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
+        return task
+
+    @property
+    def head_size(self) -> int:
+        """One output a target."""
+        return len(self.targets)
+
+    def truth(self, table: Table) -> NDArray[np.float64]:
+        """Return the targets in the units of the data, shape (rows, targets)."""
+        columns = [_numbers(table.series(name)) for name in self.targets]
+        return np.stack(columns, axis=1)
+
+    def encode(self, table: Table) -> NDArray[np.float32]:
+        """Return standardised targets, shape (rows, targets)."""
+        values = self._transform(self.truth(table))
+        return ((values - self.mean) / self.std).astype(np.float32)
+
+    def _transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.settings.target_transform == "none":
+            return values
+        if np.any(values <= 0):
+            raise TaskError(
+                "target_transform = log needs targets greater than 0. "
+                f"Got: {float(values.min()):g} in {self.targets[0]}."
+            )
+        return np.log(values)
+
+    def loss(self, outputs: Tensor, targets: Tensor, weight: Tensor | None) -> Loss:
+        """Return the chosen loss on standardised targets."""
+        from deepwell.tasks.losses import REGRESSION_LOSSES
+
+        choice = "mse" if self.settings.loss == "auto" else self.settings.loss
+        return weighted(REGRESSION_LOSSES[choice](outputs.float(), targets), weight)
+
+    def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Return the mean absolute error of each row in the units of the data."""
+        predicted, actual = self._to_units(outputs.float()), self._to_units(targets)
+        return {"mae": (predicted - actual).abs().mean(dim=1)}
+
+    def _to_units(self, scaled: Tensor) -> Tensor:
+        if self._device_scale is None or self._device_scale[0].device != scaled.device:
+            # kept on the device: a copy in each step would wait for the host
+            self._device_scale = (
+                scaled.new_tensor(self.mean.tolist()),
+                scaled.new_tensor(self.std.tolist()),
+            )
+        mean, std = self._device_scale
+        values = scaled * std + mean
+        return values.exp() if self.settings.target_transform == "log" else values
+
+    def decode(self, outputs: NDArray[np.float32]) -> Predictions:
+        """Return numbers in the units of the data, shape (rows, targets)."""
+        values = outputs.astype(np.float64) * self.std + self.mean
+        if self.settings.target_transform == "log":
+            values = np.exp(values)
+        return Predictions(values)
+
+    def columns(self, predictions: Predictions) -> dict[str, pl.Series]:
+        """Return `prediction`, or `prediction_<target>` for several targets."""
+        return {
+            name: pl.Series(name, predictions.values[:, index])
+            for index, name in enumerate(prediction_names(self.targets))
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fitted task as plain JSON."""
+        return {
+            "name": self.name,
+            "targets": list(self.targets),
+            "reason": self.reason,
+            "settings": self.settings.model_dump(),
+            "mean": self.mean.tolist(),
+            "std": self.std.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Regression:
+        """Rebuild the task from `to_json`."""
+        return cls(
+            targets=tuple(state["targets"]),
+            mean=state["mean"],
+            std=state["std"],
+            settings=TaskSettings.model_validate(state["settings"]),
+            reason=state["reason"],
+        )
+
+
+def prediction_names(targets: tuple[str, ...]) -> list[str]:
+    """Name the output columns: `prediction`, or one name a target when there are several."""
+    return ["prediction"] if len(targets) == 1 else [f"prediction_{name}" for name in targets]
+
+
+def weighted(losses: Tensor, weight: Tensor | None) -> Loss:
+    """Sum losses of shape (batch,) with the rows' weights."""
+    if weight is None:
+        return Loss(losses.sum(), losses.new_full((), len(losses)))
+    return Loss((losses * weight).sum(), weight.sum())
+
+
+def _numbers(series: pl.Series) -> NDArray[np.float64]:
+    numbers = series.cast(pl.Float64, strict=False)
+    is_missing = numbers.is_null() | numbers.is_nan()
+    if is_missing.any():
+        row = int(is_missing.arg_max() or 0)
+        raise TaskError(
+            f'Target "{series.name}" must be a number in each row. '
+            f"Got: {series[row]!r} in data row {row + 1}."
+        )
+    return numbers.to_numpy()
