@@ -1,0 +1,158 @@
+"""Checks that every architecture of the catalog must pass."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+
+from deepwell.errors import ModelError
+from deepwell.models import MODELS, build, example_inputs, settings_class, summarize
+from deepwell.models.description import count_parameters, describe
+from deepwell.testing.modules import (
+    check_batch_of_one,
+    check_derivatives,
+    check_forward,
+    check_gradients,
+    check_module,
+)
+from deepwell.types import InputSpec
+
+TABLE = InputSpec(num_numbers=12, cardinalities=(4, 9))
+SMALL = InputSpec(image_shape=(3, 16, 16))
+PICTURES = InputSpec(image_shape=(3, 32, 32))
+EVERYTHING = InputSpec(num_numbers=2, cardinalities=(3,), image_shape=(1, 4, 4))
+TINY: dict[str, dict[str, Any]] = {
+    "mlp": {"hidden_sizes": (16, 16), "dropout": 0.0},
+    "cnn": {"channels": (8, 8, 16), "dropout": 0.0},
+}
+# four times smaller at once: the deep ones stay quick
+DEEP = {"stem": "imagenet"}
+CASES = [
+    ("perceptron", TABLE),
+    ("perceptron", SMALL),
+    ("linear", TABLE),
+    ("linear", SMALL),
+    ("mlp", TABLE),
+    ("mlp", SMALL),
+    ("mlp", EVERYTHING),
+    ("cnn", SMALL),
+    ("resnet18", PICTURES),
+    ("resnet50", PICTURES),
+]
+HEAVY = ("resnet34", "resnet101", "resnet152")
+
+
+def _settings(name: str) -> dict[str, Any]:
+    return DEEP if name.startswith("resnet") else TINY.get(name, {})
+
+
+@pytest.mark.parametrize(("name", "spec"), CASES)
+def test_checks(name: str, spec: InputSpec) -> None:
+    inputs = example_inputs(spec, batch=8)
+    learning_rate = 0.001 if name.startswith("resnet") else 0.01
+    check_module(lambda: build(name, spec, 3, _settings(name)), inputs, learning_rate=learning_rate)
+
+
+def test_every_architecture_has_a_case() -> None:
+    assert {name for name, _ in CASES} | set(HEAVY) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_deep_networks_run(name: str) -> None:
+    inputs = example_inputs(PICTURES, batch=2)
+    network = build(name, PICTURES, 3, DEEP)
+    check_forward(network, inputs)
+    check_gradients(network, inputs)
+    check_batch_of_one(network, inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("perceptron", {}),
+        ("linear", {}),
+        ("mlp", {"hidden_sizes": (4,), "activation": "tanh", "normalization": "layer"}),
+        ("mlp", {"hidden_sizes": (4,), "activation": "silu", "number_embedding": "periodic"}),
+    ],
+)
+def test_derivatives(name: str, settings: dict[str, Any]) -> None:
+    spec = InputSpec(num_numbers=3, cardinalities=(3, 4))
+    check_derivatives(build(name, spec, 2, settings), example_inputs(spec, batch=3))
+
+
+def test_derivatives_of_convolutions() -> None:
+    spec = InputSpec(image_shape=(2, 4, 4))
+    network = build("cnn", spec, 2, {"channels": (2, 2), "activation": "silu"})
+    check_derivatives(network, example_inputs(spec, batch=2))
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_description_agrees_with_the_layer_table(name: str) -> None:
+    description = describe(name)
+    entry = MODELS[name]
+    with torch.device("meta"):
+        network = build(name, entry.example, entry.example_head_size)
+        inputs = tuple(block.to("meta") for block in example_inputs(entry.example, batch=2))
+        table = summarize(network, inputs)
+    assert table.parameters == description.parameters == table.trainable
+    assert table.rows[-1].output_shape == description.output_shape
+    assert list(description.presets) == ["default", *entry.presets]
+    assert all(row.meaning for row in description.settings)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_settings_survive_json(name: str) -> None:
+    kind = settings_class(name)
+    settings = kind()
+    assert kind.model_validate_json(settings.model_dump_json()) == settings
+    # settings that were written out in full still fit the name
+    spec = MODELS[name].example
+    assert count_parameters(name, spec, 2, settings.model_dump()) == count_parameters(name, spec, 2)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn", "resnet18"])
+def test_bfloat16_is_close(name: str) -> None:
+    spec = PICTURES
+    network = build(name, spec, 3, _settings(name)).eval()
+    inputs = example_inputs(spec, batch=4)
+    with torch.no_grad():
+        exact = network(*inputs)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rough = network(*inputs)
+    assert rough.dtype == torch.bfloat16
+    assert (rough.float() - exact).abs().max() < 0.05 * exact.abs().max().clamp(min=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "message"),
+    [
+        (
+            "resnet18",
+            InputSpec(num_numbers=2, cardinalities=(3,)),
+            "resnet18 reads images, but this data has numbers and categories only: "
+            "use perceptron or linear or mlp.",
+        ),
+        ("cnn", EVERYTHING, "cnn reads images only, but this data also has numbers and categories"),
+        ("mlp", InputSpec(), "no input columns"),
+        ("resnet20", PICTURES, 'Unknown model "resnet20". Did you mean "resnet'),
+        ("cnn", InputSpec(image_shape=(1, 4, 4)), "needs at least 8 × 8 pixels"),
+    ],
+)
+def test_misfits_are_explained(name: str, spec: InputSpec, message: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        build(name, spec, 2)
+    assert message in str(caught.value)
+
+
+def test_listing_the_catalog_does_not_import_torch() -> None:
+    code = "import sys, deepwell.models; print(len(deepwell.models.MODELS), 'torch' in sys.modules)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": "src"},
+    )
+    assert run.stdout.split() == [str(len(MODELS)), "False"]
