@@ -1,0 +1,44 @@
+"""Settings of the evaluation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from deepwell.config import Settings
+
+BaselineName = Literal["constant", "linear", "boosting"]
+
+
+class EvaluationSettings(Settings):
+    """How the test rows are scored and what the network is compared with.
+
+    Example:
+        >>> EvaluationSettings(baselines="none").baselines
+        ()
+        >>> EvaluationSettings(baselines="constant,linear").baselines
+        ('constant', 'linear')
+    """
+
+    baselines: tuple[BaselineName, ...] | Literal["auto"] = "auto"
+    """Simple models beside the network: "auto" = all that fit the data, "none", or a list."""
+    success: str | None = None
+    """What counts as success, for example "rmse < 25000" or "accuracy >= 0.9"."""
+    resamples: int = Field(default=1000, ge=50, le=100_000)
+    """Draws of the bootstrap; very large tests use fewer (200 at least)."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1.0)
+    """Share of the draws inside an interval."""
+    mistakes: int = Field(default=24, ge=0, le=24)
+    """Number of the worst test rows that the report shows."""
+    calibration_bins: int = Field(default=10, ge=2, le=100)
+    """Number of bins of equal width in which predicted probabilities are compared with reality."""
+
+    @field_validator("baselines", mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if value == "none":
+            return ()
+        if isinstance(value, str) and value != "auto":
+            return tuple(part.strip() for part in value.split(","))
+        return value
