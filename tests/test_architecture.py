@@ -10,7 +10,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "deepwell"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 RANKS = {
-    0: ["errors", "types", "catalog", "files", "log", "scratch", "version"],
+    -1: ["errors", "types", "scratch", "version"],
+    0: ["catalog", "files", "log"],
     1: ["config"],
     2: ["data", "nn"],
     3: ["models", "tasks"],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self, cast
+from functools import cache
+from types import NoneType
+from typing import Any, Self, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from deepwell.errors import ConfigError, did_you_mean, listing
@@ -15,6 +17,8 @@ class Settings(BaseModel):
     """A group of settings, declared beside the code that uses it.
 
     Subclasses are frozen; each field has a docstring below it, which becomes its description.
+    TOML and the command line have no word for None: "none" stands for it in a field that may be
+    None and is no text.
 
     Raises:
         ConfigError: An unknown name (with the nearest known one) or a wrong value.
@@ -41,6 +45,18 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise explain(type(self), error) from None
 
+    # pydantic then checks a group inside a group itself, and knows the whole path of a mistake
+    __init__.__pydantic_base_init__ = True  # pyright: ignore[reportFunctionMemberAccess]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_none(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        named = cast(Mapping[str, Any], values)
+        empty = _may_be_none(cls)
+        return {k: None if v == "none" and k in empty else v for k, v in named.items()}
+
     @classmethod
     def model_validate(cls, obj: Any, **options: Any) -> Self:
         """Check a mapping and build the settings from it.
@@ -53,11 +69,43 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise explain(cls, error) from None
 
+    def plain(self) -> dict[str, Any]:
+        """Return all settings as nested plain values that TOML can hold.
+
+        None becomes "none"; where that would be read as text the field is left out.
+
+        Example:
+            >>> class Stove(Settings):
+            ...     minutes: int | None = 5
+            >>> Stove(minutes=None).plain(), Stove.model_validate({"minutes": "none"}).minutes
+            ({'minutes': 'none'}, None)
+        """
+        values = self.model_dump(mode="json")
+        extra = self.model_extra or {}
+        for name in list(values):
+            group = getattr(self, name)
+            if isinstance(group, Settings):
+                values[name] = group.plain()
+            elif values[name] is None and (name in extra or name in _may_be_none(type(self))):
+                values[name] = "none"
+            elif values[name] is None:
+                del values[name]
+        return values
+
+
+@cache
+def _may_be_none(model: type[BaseModel]) -> frozenset[str]:
+    """Return the fields that accept None but no text."""
+    kinds = {name: get_args(field.annotation) for name, field in model.model_fields.items()}
+    return frozenset(name for name, args in kinds.items() if NoneType in args and str not in args)
+
 
 def explain(model: type[BaseModel], error: ValidationError) -> ConfigError:
     """Say in one sentence what is wrong with the first refused setting."""
     detail = error.errors()[0]
-    path = ".".join(str(part) for part in detail["loc"])
+    # within a choice of types pydantic names the type that it tried: no name of a setting
+    parts = [str(part) for part in detail["loc"] if "[" not in str(part)]
+    path = ".".join(parts)
     if detail["type"] == "extra_forbidden":
         known = list(_group(model, detail).model_fields)
         hint = did_you_mean(str(detail["loc"][-1]), known)
@@ -65,13 +113,20 @@ def explain(model: type[BaseModel], error: ValidationError) -> ConfigError:
     message = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "value_error" and not path:
         return ConfigError(message)
-    return ConfigError(f'Setting "{path}": {message}. Got: {detail["input"]!r}.')
+    if detail["type"] in ("model_type", "model_attributes_type"):
+        group = _group(model, detail, last=True)
+        example = next(iter(group.model_fields))
+        message = f"This is a group: set what is in it, such as {path}.{example}"
+    if detail["type"] == "tuple_type":
+        message = f'Write a list, as in {path}=["a", "b"]'
+    return ConfigError(f'Setting "{path}": {message.rstrip(".")}. Got: {detail["input"]!r}.')
 
 
-def _group(model: type[BaseModel], detail: ErrorDetails) -> type[BaseModel]:
-    """Return the class of settings in which an unknown name was found."""
-    for part in detail["loc"][:-1]:
-        annotation = model.model_fields[str(part)].annotation
+def _group(model: type[BaseModel], detail: ErrorDetails, *, last: bool = False) -> type[BaseModel]:
+    """Return the class of settings in which an unknown name was found, or that it names."""
+    for part in detail["loc"] if last else detail["loc"][:-1]:
+        field = model.model_fields.get(str(part))
+        annotation = None if field is None else field.annotation
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break
         model = annotation

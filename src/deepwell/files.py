@@ -19,7 +19,7 @@ def explain_os_error(error: OSError, path: Path) -> OutputError:
         return OutputError(f"No space left on the disk while writing {path}: free some space.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"No permission to write {path}: choose another place or its owner.")
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.ENOENT and not path.parent.exists():
         return OutputError(f"The folder {path.parent} does not exist: create it first.")
     if error.errno in (errno.ENOTDIR, errno.EISDIR):
         return OutputError(f"{path} cannot be written: a file and a folder have the same name.")

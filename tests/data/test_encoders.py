@@ -16,6 +16,8 @@ RNG = np.random.default_rng(2)
 ROWS = 60
 WORDS = ["sunny", "large", "old", "kitchen", "garden", "quiet"]
 
+CODES = EncodeSettings(categories="codes", numbers="standard")
+
 
 @pytest.fixture
 def table() -> Table:
@@ -35,7 +37,7 @@ def table() -> Table:
 
 
 def test_blocks_come_in_the_order_of_the_spec(table: Table) -> None:
-    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]))
+    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]), CODES)
     numbers, categories, images = encoders.encode(table)
     assert encoders.spec.blocks == ("numbers", "categories", "images")
     assert numbers.shape == (ROWS, encoders.spec.num_numbers) == (ROWS, len(encoders.feature_names))
@@ -53,7 +55,7 @@ def test_blocks_come_in_the_order_of_the_spec(table: Table) -> None:
 
 
 @pytest.mark.parametrize("numbers", ["standard", "robust", "quantile", "raw"])
-@pytest.mark.parametrize("categories", ["codes", "onehot"])
+@pytest.mark.parametrize("categories", ["auto", "codes", "onehot"])
 def test_json_gives_the_same_bits(table: Table, numbers: str, categories: str) -> None:
     settings = EncodeSettings.model_validate({"numbers": numbers, "categories": categories})
     encoders = Encoders.fit(table.take(range(40)), infer_schema(table, targets=["price"]), settings)
@@ -80,7 +82,7 @@ def test_only_the_rows_that_are_given_are_learned_from(table: Table) -> None:
 
 def test_absent_blocks_are_left_out() -> None:
     table = Table({"c": pl.Series(list("aabb")), "y": pl.Series([1.0, 2.0, 3.0, 4.0])})
-    encoders = Encoders.fit(table, infer_schema(table, targets=["y"]))
+    encoders = Encoders.fit(table, infer_schema(table, targets=["y"]), CODES)
     assert encoders.spec.blocks == ("categories",)
     assert encoders.image_mean is None
     (codes,) = encoders.encode(table)
@@ -88,12 +90,12 @@ def test_absent_blocks_are_left_out() -> None:
 
 
 def test_no_rows_give_empty_arrays(table: Table) -> None:
-    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]))
+    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]), CODES)
     assert [len(array) for array in encoders.encode(table.take([]))] == [0, 0, 0]
 
 
 def test_all_missing_columns_are_named_at_once(table: Table) -> None:
-    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]))
+    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]), CODES)
     with pytest.raises(ColumnError, match=r'missing.*: "size", "street", "notes"\.'):
         encoders.encode(table.without(["size", "street", "notes", "price", "id"]))
     renamed = table.without(["town"]).with_column("Town", table["town"])
@@ -102,7 +104,7 @@ def test_all_missing_columns_are_named_at_once(table: Table) -> None:
 
 
 def test_other_types_at_prediction_are_read_strictly(table: Table) -> None:
-    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]))
+    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]), CODES)
     size = table.series("size")
     as_text = table.with_column("size", size.cast(pl.String))
     np.testing.assert_array_equal(encoders.encode(as_text)[0], encoders.encode(table)[0])
@@ -112,7 +114,7 @@ def test_other_types_at_prediction_are_read_strictly(table: Table) -> None:
 
 
 def test_unseen_categories_and_new_gaps_are_encoded(table: Table) -> None:
-    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]))
+    encoders = Encoders.fit(table, infer_schema(table, targets=["price"]), CODES)
     new = table.take([0, 1]).with_column("town", pl.Series(["Atlantis", None]))
     numbers, categories, _ = encoders.encode(new.with_column("size", pl.Series([None, 1e300])))
     assert categories[:, 0].tolist() == [0, 0]
@@ -122,7 +124,7 @@ def test_unseen_categories_and_new_gaps_are_encoded(table: Table) -> None:
 def test_nothing_to_learn_from_is_an_error() -> None:
     table = Table({"x": pl.Series([1, 1, 1]), "y": pl.Series([1.0, 2.0, 3.0])})
     with pytest.raises(DataError, match="No input column"):
-        Encoders.fit(table, infer_schema(table, targets=["y"]))
+        Encoders.fit(table, infer_schema(table, targets=["y"]), CODES)
     dots = Table(
         {"x": pl.Series(["...", "!!! ! ! !", "? ?? ? ."]), "y": pl.Series([1.0, 2.0, 3.0])}
     )
@@ -134,7 +136,7 @@ def test_two_columns_of_pictures_are_refused() -> None:
     pixels = RNG.integers(0, 256, (4, 2, 2, 1), dtype=np.uint8)
     table = Table({"front": pixels, "back": pixels, "y": pl.Series([1.0, 2.0, 3.0, 4.0])})
     with pytest.raises(ColumnError, match="one column of pictures, but there are 2: front, back"):
-        Encoders.fit(table, infer_schema(table, targets=["y"]))
+        Encoders.fit(table, infer_schema(table, targets=["y"]), CODES)
 
 
 def test_a_newer_format_is_refused() -> None:

@@ -29,7 +29,7 @@ COLUMNS: dict[str, Column] = {
 SETTINGS = [
     EncodeSettings(numbers=numbers, categories=categories)
     for numbers in ("standard", "robust", "quantile", "raw")
-    for categories in ("codes", "onehot")
+    for categories in ("auto", "codes", "onehot")
 ]
 
 
@@ -39,7 +39,8 @@ def arrays(blocks: Blocks) -> list[np.ndarray]:
 
 def one(kind: str, column: Column, **settings: object) -> tuple[dict, np.ndarray]:
     parsed = KINDS[kind].parse("x", column)
-    state = KINDS[kind].fit(parsed, EncodeSettings(**settings))
+    plain = {"numbers": "standard", "categories": "codes"}
+    state = KINDS[kind].fit(parsed, EncodeSettings(**{**plain, **settings}))
     return state, arrays(KINDS[kind].encode(parsed, state))[0]
 
 
@@ -380,3 +381,10 @@ def test_pictures_of_another_size_or_type_are_refused() -> None:
         KINDS["image"].parse("x", np.zeros((2, 5, 5, 1), dtype=np.float32))
     with pytest.raises(ColumnError, match="not pictures"):
         KINDS["image"].parse("x", pl.Series(["a.png"]))
+
+
+def test_auto_gives_few_values_a_number_each_and_many_a_code() -> None:
+    few = pl.Series([f"v{index % 64}" for index in range(256)])
+    many = pl.Series([f"v{index % 65}" for index in range(260)])
+    assert one("category", few, categories="auto")[0]["mode"] == "onehot"
+    assert one("category", many, categories="auto")[0]["mode"] == "codes"

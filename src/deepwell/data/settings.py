@@ -53,9 +53,10 @@ class DataSettings(Settings):
 class EncodeSettings(Settings):
     """How columns become arrays."""
 
-    categories: Literal["codes", "onehot"] = "codes"
-    """Categories as codes for embeddings, or as one number for each value."""
-    numbers: Literal["standard", "robust", "quantile", "raw"] = "standard"
+    categories: Literal["auto", "codes", "onehot"] = "auto"
+    """Categories as codes for embeddings, or as one number for each value; "auto": as numbers up to
+    64 values, where a learned vector of a few numbers would only lose something."""
+    numbers: Literal["standard", "robust", "quantile", "raw"] = "robust"
     """Numbers to mean 0 and spread 1; by median and quartiles with outliers bent in smoothly; to a
     normal shape by rank; or as they are, gaps kept."""
     min_frequency: int = Field(default=2, ge=1)

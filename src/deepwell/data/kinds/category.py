@@ -18,6 +18,8 @@ FEW_SHARE = 0.1
 """More texts than that are categories if they are at most this share of the rows."""
 TEXT_WORDS = 3
 """Texts of at least so many words on average are free text, unless few of them repeat."""
+ONE_HOT_VALUES = 64
+"""Up to so many values, "auto" gives each value a number of its own."""
 MANY_VALUES = 100
 """From so many values on, a person should look whether the column is a category."""
 
@@ -76,8 +78,11 @@ class Category:
         counts = count_values(series)
         kept = counts.filter(pl.col("count") >= settings.min_frequency)
         kept = kept.head(settings.max_categories)
+        mode = settings.categories
+        if mode == "auto":
+            mode = "onehot" if len(kept) <= ONE_HOT_VALUES else "codes"
         return {
-            "mode": settings.categories,
+            "mode": mode,
             "values": kept["value"].to_list(),
             "rare": len(kept) < len(counts),
             "missing": series.null_count() > 0,

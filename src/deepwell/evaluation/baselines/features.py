@@ -34,7 +34,9 @@ class LinearFeatures:
     def __init__(self, train: Table, schema: Schema) -> None:
         from deepwell.data.encoders import Encoders
 
-        self._encoders: Encoders = Encoders.fit(train, schema, EncodeSettings(categories="onehot"))
+        self._encoders: Encoders = Encoders.fit(
+            train, schema, EncodeSettings(categories="onehot", numbers="standard")
+        )
 
     @property
     def width(self) -> int:

@@ -29,7 +29,7 @@ class MLPSettings(PixelSettings):
 
     hidden_sizes: tuple[Width, ...] = (256, 256, 256)
     """Units of each hidden layer; () gives a linear model."""
-    activation: ActivationName = "relu"
+    activation: ActivationName = "silu"
     """Activation after each hidden layer, by name."""
     dropout: Share = 0.1
     """Share of the hidden units that is set to zero in training."""

@@ -1,0 +1,96 @@
+"""The command line: one thin file a verb. Slow imports happen inside the verbs."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from deepwell.cli import data, evaluate, models, predict, report, resume, summary, train
+from deepwell.errors import DeepwellError
+from deepwell.version import __version__
+
+EXIT_INTERRUPTED = 130
+
+
+class Verbs(TyperGroup):
+    """Runs a verb; a mistake becomes one sentence and an exit code, whoever calls it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except DeepwellError as error:
+            print(f"error: {one_line(error)}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            _say_stopped(error)
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def one_line(error: DeepwellError) -> str:
+    r"""Return the message of a mistake without line breaks, which values in it may hold.
+
+    Example:
+        >>> one_line(DeepwellError("There is no column 'a\nb'."))
+        "There is no column 'a b'."
+    """
+    return " ".join(str(error).split())
+
+
+def _say_stopped(error: KeyboardInterrupt) -> None:
+    print(f"\n{error}" if error.args else "\nStopped; nothing was written.", file=sys.stderr)
+
+
+app = typer.Typer(
+    name="deepwell",
+    cls=Verbs,
+    help="Deep learning, done well: from your own data to a trained, honestly tested network.",
+    epilog="Example: deepwell train houses.csv --target price",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train", epilog=train.EXAMPLE)(train.train)
+app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
+app.command("predict", epilog=predict.EXAMPLE)(predict.predict)
+app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command("report", epilog=report.EXAMPLE)(report.report)
+app.command("models", epilog=models.EXAMPLE)(models.models)
+app.command("summary", epilog=summary.EXAMPLE)(summary.summary)
+app.add_typer(data.app, name="data")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print(f"deepwell {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="The version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without the signs ≥ and – still works
+    try:
+        app()
+    except KeyboardInterrupt as error:
+        _say_stopped(error)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

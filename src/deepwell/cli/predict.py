@@ -1,0 +1,31 @@
+"""`deepwell predict`: answers for new rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "Example: deepwell predict runs/houses-mlp new.csv -o out.csv"
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A model folder, or a run folder.")],
+    data: Annotated[str, typer.Argument(help="A file, or a folder of pictures.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="File to write: .csv, .tsv, .parquet, .jsonl or .arrow."
+        ),
+    ] = None,
+) -> None:
+    """Predict new rows; the output keeps their columns and adds the predictions."""
+    from deepwell.cli.render import console, show_frame
+    from deepwell.workflows.predict import predict as run
+
+    frame = run(model, data, output)
+    if output is None:
+        show_frame(frame)
+    else:
+        console.print(f"{len(frame):,} rows with their predictions: {output}")

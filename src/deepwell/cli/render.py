@@ -1,0 +1,205 @@
+"""What the command line shows: results on standard output, progress on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table as TextTable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from deepwell.models import Summary
+    from deepwell.workflows.inspect import Inspection
+
+console = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+MAX_METRICS = 3
+SHOWN_ROWS = 20
+
+
+def say(text: str) -> None:
+    """Print a finding on standard error."""
+    stderr.print(f"[dim]·[/dim] {escape(text)}")
+
+
+def grid(*headers: str, numeric: tuple[int, ...] = ()) -> TextTable:
+    """Return an empty table in the style of the house."""
+    table = TextTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for index, header in enumerate(headers):
+        table.add_column(header, justify="right" if index in numeric else "left")
+    return table
+
+
+def show_result(run: Path, result: Mapping[str, Any]) -> None:
+    """Print the net beside its baselines, the verdict, and what to do next."""
+    evaluation = _evaluation(run)
+    console.print()
+    console.print(_comparison(result, evaluation))
+    console.print(escape(result["verdict"]))
+    _show_success(result["success"])
+    training = result["training"]
+    console.print(
+        f"\n[dim]{training['epochs']} epochs, {training['steps']:,} steps in "
+        f"{result['seconds']['training']:.1f} s on {training['device']}[/dim]"
+    )
+    console.print(f"Report   {run / 'report.html'}", soft_wrap=True)
+    console.print(f"Model    {run / 'model'}", soft_wrap=True)
+    for step in evaluation.get("next_steps", []):
+        console.print(f"Next     {escape(step.replace(' RUN', f' {run}'))}", soft_wrap=True)
+
+
+def _comparison(result: Mapping[str, Any], evaluation: Mapping[str, Any]) -> TextTable:
+    from deepwell.evaluation.numerals import metric_texts
+
+    names = _leading(list(result["metrics"]), evaluation.get("primary"))
+    titles = [evaluation.get("titles", {}).get(name, name) for name in names]
+    table = grid(
+        f"On {result['rows']['test']:,} test rows",
+        titles[0],
+        "95 % interval",
+        *titles[1:],
+        numeric=tuple(range(1, len(names) + 2)),
+    )
+    for column in (table.columns[0], table.columns[2]):
+        column.no_wrap = True
+    baselines: Mapping[str, Any] = result["baselines"]
+    rows = [(f"[bold]{escape(result['model'])}[/bold] (the network)", result["metrics"])]
+    for name, scores in baselines.items():
+        rows.append((escape(evaluation.get("baseline_titles", {}).get(name, name)), scores))
+    for title, scores in rows:
+        texts = [metric_texts(name, scores[name]) for name in names]
+        table.add_row(title, *texts[0], *(value for value, _ in texts[1:]))
+    return table
+
+
+def _evaluation(run: Path) -> dict[str, Any]:
+    from deepwell.files import read_json
+
+    path = run / "evaluation.json"
+    return read_json(path) if path.is_file() else {}
+
+
+def _leading(names: list[str], primary: str | None) -> list[str]:
+    if primary in names:
+        names = [primary, *(name for name in names if name != primary)]
+    return names[:MAX_METRICS]
+
+
+def _show_success(success: Mapping[str, Any] | None) -> None:
+    if success is None:
+        return
+    from deepwell.evaluation.numerals import metric_texts
+
+    word = "[green]reached[/green]" if success["met"] else "[red]missed[/red]"
+    expression = escape(str(success["expression"]))
+    value, _ = metric_texts(success["metric"], {"value": success["value"]})
+    console.print(f"Threshold {expression}: {word} with {value}")
+
+
+def show_evaluation(scores: Mapping[str, Any]) -> None:
+    """Print every metric with its interval."""
+    from deepwell.evaluation.metrics import METRICS
+    from deepwell.evaluation.numerals import metric_texts
+
+    table = grid("Metric", "Value", "95 % interval", numeric=(1,))
+    for name, score in scores["metrics"].items():
+        table.add_row(METRICS[name].title, *metric_texts(name, score))
+    console.print(f"{scores['rows']:,} rows, task {scores['task']}")
+    console.print(table)
+    _show_success(scores["success"])
+
+
+def show_frame(frame: pl.DataFrame) -> None:
+    """Print the first rows: predictions first, then what fits of the inputs."""
+    from deepwell.evaluation.numerals import number
+
+    added = [n for n in frame.columns if n.startswith(("prediction", "probability_"))]
+    inputs = [n for n in frame.columns if n not in added]
+    shown = [*added[:4], *inputs[:5]]
+    table = grid(*shown)
+    for row in frame.select(shown).head(SHOWN_ROWS).iter_rows():
+        table.add_row(*(number(v) if isinstance(v, float) else escape(str(v)) for v in row))
+    console.print(table)
+    if len(frame) > SHOWN_ROWS:
+        console.print(f"… {len(frame):,} rows in all; write them with -o out.csv")
+
+
+def show_models() -> None:
+    """Print the catalog."""
+    from deepwell.models.catalog import MODELS
+
+    table = grid("Name", "Reads", "What it is")
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
+    for name, entry in MODELS.items():
+        reads = "pictures" if entry.inputs == ("images",) else "tables, pictures"
+        table.add_row(f"[bold]{name}[/bold]", reads, escape(entry.summary))
+    console.print(table)
+    console.print("Paper, shapes, parameters and settings of one: deepwell models resnet18")
+
+
+def show_model(name: str) -> None:
+    """Print one architecture in detail."""
+    from deepwell.models.description import describe
+
+    description = describe(name)
+    entry = description.entry
+    console.print(f"[bold]{name}[/bold] — {escape(entry.title)}")
+    console.print(escape(entry.summary))
+    facts = grid("", "")
+    facts.show_header = False
+    facts.add_row("Paper", escape(entry.paper))
+    for block, shape in description.input_shapes.items():
+        facts.add_row(f"Reads {block}", shape)
+    facts.add_row("Returns", description.output_shape)
+    for preset, parameters in description.presets.items():
+        facts.add_row(f"Preset {preset}", f"{parameters:,} parameters")
+    console.print(facts)
+    settings = grid("Setting", "Type", "Default", "Meaning")
+    for setting in description.settings:
+        settings.add_row(
+            f"model.{setting.name}",
+            escape(setting.kind),
+            escape(setting.default),
+            escape(setting.meaning),
+        )
+    console.print(settings)
+
+
+def show_layers(layers: Summary) -> None:
+    """Print the layer table."""
+    table = grid("Layer", "Kind", "Output shape", "Parameters", numeric=(3,))
+    for row in layers.rows:
+        table.add_row(row.name, row.kind, row.output_shape, f"{row.parameters:,}")
+    console.print(table)
+    console.print(f"{layers.parameters:,} parameters, {layers.trainable:,} of them trainable")
+
+
+def show_inspection(inspection: Inspection) -> None:
+    """Print each column with its reason and its warnings, then the notes."""
+    table = grid("Column", "Kind", "Role", "Missing", "Distinct", numeric=(3, 4))
+    widest = max((len(row.name) for row in inspection.rows), default=0)
+    table.columns[0].min_width = min(widest, 30)
+    console.print(f"{escape(inspection.name)}: {inspection.num_rows:,} rows")
+    for row in inspection.rows:
+        name = escape(row.name)
+        name = f"[bold]{name}[/bold]" if row.role == "target" else name
+        table.add_row(name, row.kind, row.role, row.missing, f"{row.distinct:,}")
+    console.print(table)
+    for row in inspection.rows:
+        console.print(f"[bold]{escape(row.name)}[/bold]  {escape(row.summary)}")
+        console.print(Padding(f"[dim]{escape(row.reason)}[/dim]", (0, 0, 0, 2)))
+        if row.warnings:
+            console.print(Padding(f"[yellow]{escape(row.warnings)}[/yellow]", (0, 0, 0, 2)))
+    console.print()
+    if inspection.task is not None:
+        console.print(f"Question: {escape(inspection.task)}")
+    for note in inspection.notes:
+        console.print(f"Note: {escape(note)}")

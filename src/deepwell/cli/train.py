@@ -1,0 +1,122 @@
+"""`deepwell train`: from a file to a tested network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deepwell.cli.overrides import collect, split_kinds, split_names
+
+EXAMPLE = 'Example: deepwell train houses.csv --target price --success "rmse < 25000"'
+EXIT_MISSED = 1
+
+DATA, COLUMNS, TRAINING = "The data", "The columns", "The training"
+
+
+def train(
+    data: Annotated[str, typer.Argument(help="A file, or a folder of pictures.")],
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", help="Column to predict; several: a,b,c.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="Architecture; see `deepwell models`.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run folder.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder that holds the run folders.")] = Path("runs"),
+    success: Annotated[
+        str | None, typer.Option(help='Threshold to reach: "rmse < 25000". Missed: exit code 1.')
+    ] = None,
+    test: Annotated[
+        str | None, typer.Option(help="File with the test rows.", rich_help_panel=DATA)
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the fields of a text file.", rich_help_panel=DATA)
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the pictures in pixels.", rich_help_panel=DATA)
+    ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave out broken pictures.", rich_help_panel=DATA)
+    ] = False,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(help="Kind of a column: zip=category.", rich_help_panel=COLUMNS),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Columns not to learn from.", rich_help_panel=COLUMNS)
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Rows with one value stay together.", rich_help_panel=COLUMNS)
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="Train on the past, test later.", rich_help_panel=COLUMNS)
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(help="Column with row weights.", rich_help_panel=COLUMNS)
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help="regression, classification or multilabel.", rich_help_panel=TRAINING),
+    ] = None,
+    class_weight: Annotated[
+        str | None, typer.Option(help="none or balanced.", rich_help_panel=TRAINING)
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the training rows.", rich_help_panel=TRAINING)
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Rows a step.", rich_help_panel=TRAINING)
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Size of a step.", rich_help_panel=TRAINING)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same result.", rich_help_panel=TRAINING)
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, cuda, mps or auto.", rich_help_panel=TRAINING)
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings as TOML.", rich_help_panel=TRAINING)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Any setting: engine.weight_decay=0.1.", rich_help_panel=TRAINING
+        ),
+    ] = None,
+) -> None:
+    """Train a network on your data, test it once beside simple models, and write a report."""
+    options = {
+        "target": split_names(target),
+        "model.name": model,
+        "evaluation.success": success,
+        "data.test": test,
+        "data.delimiter": delimiter,
+        "data.image_size": image_size,
+        "data.skip_broken": skip_broken or None,
+        "data.kinds": split_kinds(kind),
+        "data.ignore": split_names(ignore),
+        "data.group": group,
+        "data.time": time,
+        "data.weight": weight,
+        "task.kind": task,
+        "task.class_weight": class_weight,
+        "engine.epochs": epochs,
+        "engine.batch_size": batch_size,
+        "engine.learning_rate": learning_rate,
+        "engine.device": device,
+        "seed": seed,
+    }
+    settings = collect(config, options, set_)
+
+    from deepwell.cli.render import say, show_result
+    from deepwell.engine import Progress
+    from deepwell.workflows.train import train as run
+
+    result = run(data, name=name, runs=runs, settings=settings, callbacks=[Progress()], say=say)
+    show_result(result.folder.path, result.summary)
+    if result.summary["success"] is not None and not result.summary["success"]["met"]:
+        raise typer.Exit(EXIT_MISSED)

@@ -1,0 +1,67 @@
+"""The recorder: a callback that writes metrics as they come."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from deepwell.engine.callbacks import Callback, TrainState
+from deepwell.files import explain_os_error, write_text
+
+
+class Recorder(Callback):
+    """Writes one JSON object a logged step and an epoch; every line is complete when written.
+
+    Lines have a `kind`: a step has `step`, `epoch`, `loss` and `learning_rate`; an epoch has what
+    `FitResult.history` says about it. A resumed training drops the lines of steps that it makes
+    again, and goes on below the others.
+
+    Args:
+        path: The file, one JSON object a line.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_fit_started(self, state: TrainState) -> None:
+        """Forget what a resumed training will do again."""
+        if self.path.is_file():
+            write_text(self.path, "".join(_lines_until(self.path, state.step)))
+
+    def on_step_logged(self, state: TrainState) -> None:
+        """Write the running loss."""
+        self._append(
+            {
+                "kind": "step",
+                "step": state.step,
+                "epoch": state.epoch,
+                "loss": state.loss,
+                "learning_rate": state.learning_rate,
+            }
+        )
+
+    def on_epoch_ended(self, state: TrainState) -> None:
+        """Write the scores of the epoch."""
+        if state.record is not None:
+            self._append({"kind": "epoch", **state.record})
+
+    def _append(self, line: dict[str, Any]) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise explain_os_error(error, self.path) from error
+
+
+def _lines_until(path: Path, step: int) -> list[str]:
+    """Return the complete lines of steps that are done."""
+    kept: list[str] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            is_done = json.loads(line)["step"] <= step
+        except (json.JSONDecodeError, KeyError):
+            break
+        if is_done:
+            kept.append(line + "\n")
+    return kept

@@ -1,0 +1,61 @@
+"""Evaluating: score a stored model on rows whose answers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepwell.artifact import load
+from deepwell.evaluation import EvaluationSettings, parse_success
+from deepwell.evaluation import evaluate as judge
+from deepwell.files import write_json
+from deepwell.workflows.predict import check_output
+
+
+def evaluate(
+    model: str | Path,
+    data: Any,
+    *,
+    success: str | None = None,
+    output: str | Path | None = None,
+    settings: EvaluationSettings | None = None,
+) -> dict[str, Any]:
+    """Score a stored model on a table that holds the target.
+
+    Args:
+        model: A model folder, or a run folder that holds one.
+        data: Path of a file or folder, a frame, or a dict of columns.
+        success: A threshold such as "rmse < 25000".
+        output: JSON file for the scores; None writes nothing.
+        settings: Number of resamples and the like.
+
+    Returns:
+        `task`, `targets`, `rows`, `metrics` (name → value, low, high) and `success`.
+
+    Raises:
+        ArtifactError: The model folder is damaged, unsafe or too new.
+        DataError: The data cannot be read, or lack a column.
+        TaskError: A target value that training never saw.
+        OutputError: The output cannot be written.
+    """
+    target = None if output is None else check_output(Path(output), (".json",))
+    asked = settings or EvaluationSettings()
+    predictor = load(model)
+    task = predictor.task
+    if success is not None:
+        parse_success(success, task.name)
+        asked = asked.model_copy(update={"success": success})
+    table = predictor.read(data)
+    evaluation = judge(
+        task,
+        predictor.schema,
+        test=table,
+        predictions=predictor.predict_table(table),
+        baselines={},
+        settings=asked,
+    ).to_json()
+    scores = {name: evaluation[name] for name in ("task", "targets", "metrics", "success")}
+    scores["rows"] = len(table)
+    if target is not None:
+        write_json(target, scores)
+    return scores

@@ -1,0 +1,154 @@
+"""Finishing: score the test rows once, save the model, write the answer."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deepwell.artifact import Predictor
+from deepwell.data import Schema, Table
+from deepwell.evaluation import Evaluation, Training, evaluate, fit_baselines
+from deepwell.evaluation import report as report_page
+from deepwell.files import atomic_path, write_json
+from deepwell.runs import RunFolder
+from deepwell.types import Predictions
+from deepwell.workflows.learn import Learned
+from deepwell.workflows.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a training leaves.
+
+    Args:
+        folder: The run folder.
+        summary: The contents of result.json.
+        predictor: The trained model; `predict` answers questions about new rows.
+    """
+
+    folder: RunFolder
+    summary: dict[str, Any]
+    predictor: Predictor
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float | None]]:
+        """Metric → value on the test rows with its interval (low, high)."""
+        return self.summary["metrics"]
+
+    @property
+    def verdict(self) -> str:
+        """The answer in words."""
+        return self.summary["verdict"]
+
+    @property
+    def report(self) -> Path:
+        """The report for people."""
+        return self.folder / "report.html"
+
+    def predict(self, data: Any) -> Any:
+        """Predict new rows; see `Predictor.predict`."""
+        return self.predictor.predict(data)
+
+
+def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
+    """Evaluate on the test rows, and write model, result and report into the run folder."""
+    started = time.perf_counter()
+    task, schema, settings = prepared.task, prepared.schema, prepared.settings
+    predictions = learned.predictor.predict_table(prepared.test)
+    baselines = fit_baselines(
+        task,
+        schema,
+        prepared.train,
+        prepared.test,
+        settings=settings.evaluation,
+        seed=settings.seed,
+        weight=_weight(prepared.train, schema),
+    )
+    evaluation = evaluate(
+        task,
+        schema,
+        test=prepared.test,
+        predictions=predictions,
+        baselines=baselines,
+        settings=settings.evaluation,
+        seed=settings.seed,
+        training=Training(
+            learned.fit.history, learned.predictor.architecture["name"], prepared.num_rows
+        ),
+    )
+    write_json(run / "evaluation.json", evaluation.to_json())
+    _write_predictions(run, prepared.test, learned.predictor, predictions)
+    save_model(run, prepared, learned.predictor, evaluation)
+    summary = summarize_result(run, prepared, learned, evaluation, time.perf_counter() - started)
+    write_json(run / "result.json", summary)
+    report_page.write(run.path)
+    return TrainResult(run, summary, learned.predictor)
+
+
+def save_model(
+    run: RunFolder, prepared: Prepared, predictor: Predictor, evaluation: Evaluation | None = None
+) -> None:
+    """Write the portable model into the run folder, with its scores if there are any."""
+    facts: dict[str, Any] = {
+        "data": {
+            "name": prepared.source.name,
+            "digest": prepared.source.digest,
+            "rows": len(prepared.train),
+        },
+    }
+    if evaluation is not None:
+        scores = evaluation.to_json()
+        facts |= {
+            "metrics": scores["metrics"],
+            "metric_titles": scores["titles"],
+            "verdict": scores["verdict"],
+        }
+    predictor.save(run.model, golden=prepared.train, card=facts)
+
+
+def _weight(table: Table, schema: Schema) -> NDArray[np.float64] | None:
+    name = schema.name_of("weight")
+    return None if name is None else table.series(name).cast(pl.Float64).to_numpy()
+
+
+def _write_predictions(
+    run: RunFolder, test: Table, predictor: Predictor, predictions: Predictions
+) -> None:
+    columns = predictor.task.columns(predictions)
+    frame = pl.DataFrame([pl.Series("id", test.ids), *(c.alias(n) for n, c in columns.items())])
+    with atomic_path(run / "predictions.parquet") as temporary:
+        frame.write_parquet(temporary)
+
+
+def summarize_result(
+    run: RunFolder, prepared: Prepared, learned: Learned, evaluation: Evaluation, scoring: float
+) -> dict[str, Any]:
+    """Return the answer in short: the contents of result.json."""
+    fit, scores = learned.fit, evaluation.to_json()
+    return {
+        "task": prepared.task.name,
+        "targets": list(prepared.task.targets),
+        "model": learned.predictor.architecture["name"],
+        "metrics": scores["metrics"],
+        "baselines": scores["baselines"],
+        "verdict": scores["verdict"],
+        "success": scores["success"],
+        "rows": prepared.num_rows,
+        "seconds": {"training": round(fit.seconds, 2), "evaluation": round(scoring, 2)},
+        "training": {
+            "epochs": len(fit.history),
+            "best_epoch": fit.best_epoch,
+            "steps": fit.steps,
+            "stopped": fit.stopped,
+            "precision": fit.precision,
+            "device": fit.device,
+        },
+        "seed": prepared.settings.seed,
+        "run": str(run.path),
+    }

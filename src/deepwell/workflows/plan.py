@@ -1,0 +1,81 @@
+"""The plan: which architecture and which settings suit these data, where the user chose none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deepwell.config import merge
+from deepwell.data import Schema
+from deepwell.models.catalog import MODELS
+from deepwell.workflows.settings import TrainSettings
+
+
+def choose_model(settings: TrainSettings, schema: Schema) -> str:
+    """Return the name of the architecture.
+
+    Raises:
+        ModelError: The name is not in the catalog.
+    """
+    if settings.model.name != "auto":
+        name = settings.model.name
+        MODELS[name]  # an unknown name raises here, with a suggestion
+        return name
+    return "cnn" if has_images(schema) else "mlp"
+
+
+def has_images(schema: Schema) -> bool:
+    """Tell whether a network will see pictures."""
+    return any(column.kind == "image" for column in schema.inputs)
+
+
+def resolve(overrides: Mapping[str, Any], schema: Schema, num_rows: int) -> TrainSettings:
+    """Lay the user's choices over the model's recommendations and those over the defaults.
+
+    Args:
+        overrides: What the user chose, nested as in `TrainSettings`.
+        schema: Of the data.
+        num_rows: Number of training rows.
+
+    Raises:
+        ConfigError: An unknown setting or a wrong value.
+        ModelError: An unknown architecture.
+    """
+    name = choose_model(TrainSettings.model_validate(overrides), schema)
+    defaults = image_defaults() if has_images(schema) else table_defaults(num_rows)
+    recommended = merge(defaults, MODELS[name].recommended)
+    chosen = merge(recommended, overrides)
+    return TrainSettings.model_validate(merge(chosen, {"model": {"name": name}}))
+
+
+def image_defaults() -> dict[str, Any]:
+    """Return settings for pictures: found on Fashion-MNIST's validation rows (recipes/)."""
+    return {
+        "augment": {"shift": 0.08},
+        "engine": {
+            "epochs": 15,
+            "batch_size": 128,
+            "optimizer": "adamw",
+            "learning_rate": 3e-3,
+            "weight_decay": 0.05,
+            "schedule": "one_cycle",
+        },
+    }
+
+
+def table_defaults(num_rows: int) -> dict[str, Any]:
+    """Return settings for tables: small tables need small batches and more epochs."""
+    batch_size = 32 if num_rows < 1_000 else 128 if num_rows < 20_000 else 256
+    epochs = 60 if num_rows < 20_000 else 40
+    return {
+        "engine": {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimizer": "adamw",
+            "learning_rate": 1e-3,
+            "weight_decay": 0.01,
+            "schedule": "cosine",
+            "warmup": 0.05,
+            "patience": epochs // 2,
+        },
+    }

@@ -1,0 +1,196 @@
+"""Preparing: read, formulate, check and split. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from deepwell.data import (
+    Schema,
+    Source,
+    Splits,
+    Table,
+    check,
+    conform,
+    infer_schema,
+    read,
+    rows_with_target,
+    split,
+    without_leaks,
+)
+from deepwell.errors import ModelError, SplitError, TaskError
+from deepwell.evaluation import applicable, parse_success
+from deepwell.models.catalog import MODELS
+from deepwell.runs.folder import SplitName
+from deepwell.tasks import Formulation, Task, formulate
+from deepwell.workflows.plan import has_images, resolve
+from deepwell.workflows.settings import TrainSettings
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Data that are ready for a network.
+
+    Args:
+        settings: All settings, resolved.
+        source: Where the data come from.
+        schema: What the columns are.
+        task: The question, with classes and scales learned from the training rows.
+        splits: Which row is on which side.
+        train: Rows to learn from.
+        val: Rows that decide when to stop.
+        test: Rows that are scored once, at the end.
+        notes: What a person should know about the data.
+    """
+
+    settings: TrainSettings
+    source: Source
+    schema: Schema
+    task: Task
+    splits: Splits
+    train: Table
+    val: Table
+    test: Table
+    notes: tuple[str, ...]
+
+    @property
+    def num_rows(self) -> dict[str, int]:
+        """Rows of each side."""
+        return {name: len(rows) for name, rows in self.ids.items()}
+
+    @property
+    def ids(self) -> dict[SplitName, NDArray[np.int64]]:
+        """Row ids of each side."""
+        return {"train": self.train.ids, "val": self.val.ids, "test": self.test.ids}
+
+
+def prepare(
+    data: Any, overrides: Mapping[str, Any], *, module: nn.Module | None, say: Say
+) -> Prepared:
+    """Read the data, decide what is asked, and divide the rows.
+
+    Args:
+        data: A path or an object of Python; see `data.read`.
+        overrides: The user's settings, nested as in `TrainSettings`.
+        module: The user's own network, which is given every input; None takes the catalog's.
+        say: Called with each finding, in words.
+
+    Raises:
+        DeepwellError: The data, the target or a setting cannot be used.
+    """
+    asked = TrainSettings.model_validate(overrides)
+    source = read(data, asked.data, target=asked.target)
+    targets = asked.target or source.target or ()
+    _require_target(targets, source.table)
+    say(f"{source.name}: {len(source.table):,} rows, {len(source.table.names)} columns")
+    schema = infer_schema(source.table, targets=targets, settings=asked.data)
+    notes = [*source.notes, *check(source.table, schema)]
+    table = rows_with_target(conform(source.table, schema), schema)
+    formulation = formulate(schema, table, asked.task)
+    say(f"{', '.join(targets)} — {formulation.reason}")
+    if module is None:
+        schema = readable_by_model(schema, overrides, len(table))
+    splits, train, val, test = _sides(source.test, table, schema, formulation, asked)
+    say(splits.reason)
+    resolved = _pinned(resolve(overrides, schema, len(train)), targets)
+    task = _fit_task(formulation, train, val, test, resolved)
+    _check_evaluation(resolved, task, schema)
+    return Prepared(
+        settings=resolved,
+        source=source,
+        schema=schema,
+        task=task,
+        splits=splits,
+        train=train,
+        val=val,
+        test=test,
+        notes=tuple(dict.fromkeys([*notes, *splits.notes])),
+    )
+
+
+def _pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:
+    """Fill in what a resume from another folder of the disk must find again."""
+    data = settings.data
+    if data.test is not None:
+        data = data.model_copy(update={"test": str(Path(data.test).absolute())})
+    return settings.model_copy(update={"target": targets, "data": data})
+
+
+def _require_target(targets: Sequence[str], table: Table) -> None:
+    if not targets:
+        names = ", ".join(table.names)
+        raise TaskError(f"Name the column to predict, as in --target price. Columns: {names}.")
+    for name in targets:
+        table[name]  # a wrong name raises here, with a suggestion
+
+
+def readable_by_model(schema: Schema, overrides: Mapping[str, Any], num_rows: int) -> Schema:
+    """Ignore, and say so, the columns that the chosen architecture cannot read."""
+    entry = MODELS[resolve(overrides, schema, num_rows).model.name]
+    if "numbers" in entry.inputs:
+        return schema
+    if not has_images(schema):
+        raise ModelError(
+            f"The model {entry.name} reads pictures, and these data have no column of pictures: "
+            "choose another --model, such as mlp."
+        )
+    others = [column.name for column in schema.inputs if column.kind != "image"]
+    return schema.set_role(others, "ignored", f"the model {entry.name} reads pictures only")
+
+
+def _sides(
+    given_test: Table | None,
+    table: Table,
+    schema: Schema,
+    formulation: Formulation,
+    asked: TrainSettings,
+) -> tuple[Splits, Table, Table, Table]:
+    test, notes = None, ()
+    if given_test is not None:
+        test = rows_with_target(conform(given_test, schema), schema)
+        table, num_leaks = without_leaks(table, test, schema)
+        if num_leaks:
+            notes = (f"{num_leaks:,} training rows are also in the test rows: left out.",)
+    splits = split(
+        table,
+        schema,
+        asked.split,
+        seed=asked.seed,
+        stratify=formulation.strata(table),
+        has_test=test is not None,
+    )
+    splits = replace(splits, notes=(*splits.notes, *notes))
+    if test is None:
+        test = table.take(splits.test)
+    if not len(test):
+        raise SplitError(
+            "There are no test rows, so nothing could be said about the network: choose "
+            "split.test above 0, or give a file with --test."
+        )
+    return splits, table.take(splits.train), table.take(splits.val), test
+
+
+def _fit_task(
+    formulation: Formulation, train: Table, val: Table, test: Table, settings: TrainSettings
+) -> Task:
+    task = formulation.fit(train, settings.task)
+    for name, table in (("validation", val), ("test", test)):
+        try:
+            task.encode(table)
+        except TaskError as error:
+            raise TaskError(f"In the {name} rows: {error}") from error
+    return task
+
+
+def _check_evaluation(settings: TrainSettings, task: Task, schema: Schema) -> None:
+    applicable(schema, settings.evaluation)
+    if settings.evaluation.success is not None:
+        parse_success(settings.evaluation.success, task.name)

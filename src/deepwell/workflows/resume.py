@@ -1,0 +1,71 @@
+"""Resuming: an interrupted training goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from deepwell.errors import RunError
+from deepwell.runs import RunFolder
+from deepwell.workflows.finish import TrainResult
+from deepwell.workflows.prepare import Prepared, Say, prepare
+from deepwell.workflows.run import execute
+
+
+def resume(
+    path: str | Path,
+    data: Any = None,
+    *,
+    model: nn.Module | None = None,
+    callbacks: Sequence[object] = (),
+    say: Say | None = None,
+) -> TrainResult:
+    """Go on with an interrupted training; the result equals that of an uninterrupted one.
+
+    Args:
+        path: The run folder.
+        data: Needed only if the run was trained on an object of Python instead of a file.
+        model: Needed only if the run trained the user's own network.
+        callbacks: Told about steps and epochs.
+        say: Called with each finding, in words; None is silent.
+
+    Raises:
+        RunError: The run is finished, has no checkpoint, or its data have changed.
+    """
+    say = say or (lambda text: None)
+    run = RunFolder.open(path)
+    if run.state == "finished":
+        raise RunError(
+            f"{run.path} is finished: there is nothing to resume. "
+            f"See its report: {run / 'report.html'}."
+        )
+    if not run.has_checkpoint:
+        raise RunError(f"{run.path} has no checkpoint: start again with `deepwell train`.")
+    manifest = run.read("manifest.json")
+    source = data if data is not None else manifest["data"]["path"]
+    if source is None:
+        raise RunError(
+            f"{run.path} was trained on an object of Python, not on a file: "
+            "resume it from Python with deepwell.resume(run, data)."
+        )
+    prepared = prepare(source, run.read_config(), module=model, say=say)
+    _require_same_data(run, prepared, manifest["data"]["digest"])
+    return execute(run, prepared, module=model, callbacks=callbacks, say=say, resume=True)
+
+
+def _require_same_data(run: RunFolder, prepared: Prepared, digest: str) -> None:
+    if prepared.source.digest != digest:
+        raise RunError(
+            f"The data have changed since {run.path} was started: restore them, "
+            "or start again with `deepwell train`."
+        )
+    for name, ids in run.read_splits().items():
+        if not np.array_equal(ids, prepared.ids[name]):
+            raise RunError(
+                f"The {name} rows differ from those of {run.path}: it was made by another "
+                "version of Deepwell. Start again with `deepwell train`."
+            )

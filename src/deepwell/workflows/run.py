@@ -1,0 +1,166 @@
+"""Running: what a fresh and a resumed training share once the data are prepared."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Generator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from torch import nn
+
+from deepwell.artifact import Predictor
+from deepwell.engine import Checkpoints
+from deepwell.errors import OutputError
+from deepwell.files import write_json
+from deepwell.models import example_inputs, summarize
+from deepwell.runs import Recorder, RunFolder, describe_hardware, describe_versions
+from deepwell.workflows.finish import TrainResult, finish, save_model
+from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
+from deepwell.workflows.prepare import Prepared, Say
+
+
+def describe(run: RunFolder, prepared: Prepared) -> None:
+    """Write what is known before training: settings, data, split."""
+    with _cleaned_up(run):
+        run.set_state("running")
+        run.write_config(prepared.settings.plain())
+        run.write_splits(prepared.ids)
+        write_json(run / "manifest.json", _manifest(prepared))
+        write_json(run / "data.json", _data(prepared))
+
+
+def execute(
+    run: RunFolder,
+    prepared: Prepared,
+    *,
+    module: nn.Module | None,
+    callbacks: Sequence[object],
+    say: Say,
+    resume: bool = False,
+) -> TrainResult:
+    """Train, evaluate once, save the model, write the report.
+
+    Raises:
+        KeyboardInterrupt: Stopped by Ctrl-C; the message says how to resume.
+    """
+    with _cleaned_up(run):
+        run.set_state("running")
+        learned = _learn(run, prepared, module, [Recorder(run.metrics), *callbacks], resume)
+        say(learned.fit.precision)
+        say(learned.fit.stopped)
+        if learned.fit.interrupted:
+            _keep_best(run, prepared, learned, f"Stopped after {learned.fit.steps:,} steps.")
+        say("Scoring the test rows, once, beside the baselines")
+        try:
+            result = finish(run, prepared, learned)
+        except KeyboardInterrupt:
+            _keep_best(run, prepared, learned, "Stopped while scoring the test rows.")
+        run.set_state("finished")
+        return result
+
+
+def _learn(
+    run: RunFolder,
+    prepared: Prepared,
+    module: nn.Module | None,
+    callbacks: Sequence[object],
+    resume: bool,
+) -> Learned:
+    encoders = fit_encoders(prepared.train, prepared.schema, prepared.settings, module)
+    predictor = assemble(encoders, prepared.task, prepared.schema, prepared.settings, module)
+    if not resume:
+        write_json(run / "layers.json", _layers(predictor))
+    return learn(
+        predictor,
+        prepared.train,
+        prepared.val,
+        settings=prepared.settings,
+        callbacks=callbacks,
+        checkpoints=Checkpoints(run.checkpoints, resume=resume),
+    )
+
+
+def _keep_best(run: RunFolder, prepared: Prepared, learned: Learned, what: str) -> NoReturn:
+    """Save the best model so far, say how to go on, and stop."""
+    save_model(run, prepared, learned.predictor)
+    run.set_state("interrupted", what)
+    raise KeyboardInterrupt(
+        f"{what} The best model so far is in {run.model}; go on with `deepwell resume {run.path}`."
+    )
+
+
+@contextlib.contextmanager
+def _cleaned_up(run: RunFolder) -> Generator[None]:
+    """Leave nothing half written: without a checkpoint the folder goes, else it is marked."""
+    try:
+        yield
+    except BaseException as error:
+        if not run.has_checkpoint:
+            run.remove()
+            raise
+        is_stop = isinstance(error, KeyboardInterrupt)
+        with contextlib.suppress(OutputError):
+            if run.state == "running":
+                reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+                run.set_state("interrupted" if is_stop else "failed", reason)
+        go_on = f"go on with `deepwell resume {run.path}`."
+        if is_stop and not error.args:
+            raise KeyboardInterrupt(f"Stopped. The training so far is kept: {go_on}") from error
+        if isinstance(error, OutputError):
+            raise OutputError(f"{error} The training so far is kept: {go_on}") from error
+        raise
+
+
+def _manifest(prepared: Prepared) -> dict[str, Any]:
+    source = prepared.source
+    path = None if source.path is None else str(Path(source.path).absolute())
+    return {
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "command": " ".join(["deepwell", *sys.argv[1:]]) if _is_command() else "deepwell.train(…)",
+        "seed": prepared.settings.seed,
+        "versions": describe_versions(),
+        "hardware": describe_hardware(prepared.settings.engine.device),
+        "data": {
+            "path": path,
+            "name": source.name,
+            "digest": source.digest,
+            "rows": len(source.table),
+        },
+    }
+
+
+def _is_command() -> bool:
+    return Path(sys.argv[0]).name in ("deepwell", "__main__.py")
+
+
+def _data(prepared: Prepared) -> dict[str, Any]:
+    task, splits = prepared.task, prepared.splits
+    return {
+        "schema": prepared.schema.to_json(),
+        "notes": list(prepared.notes),
+        "task": {
+            "name": task.name,
+            "reason": task.reason,
+            "targets": list(task.targets),
+            "labels": list(task.labels),
+        },
+        "split": {
+            "reason": splits.reason,
+            "rows": prepared.num_rows,
+            "duplicates": splits.duplicates,
+            "notes": list(splits.notes),
+        },
+    }
+
+
+def _layers(predictor: Predictor) -> dict[str, Any]:
+    inputs = tuple(x.to(predictor.device) for x in example_inputs(predictor.encoders.spec))
+    summary = summarize(predictor.model, inputs)
+    return {
+        **summary.to_json(),
+        "model": predictor.architecture["name"],
+        "settings": dict(predictor.architecture["settings"]),
+    }
