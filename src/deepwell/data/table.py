@@ -37,7 +37,11 @@ class Table:
     def __init__(
         self, columns: Mapping[str, Column], *, ids: NDArray[np.int64] | None = None
     ) -> None:
-        self.columns = dict(columns)
+        # a series carries its column's name, so that messages about values can say it
+        self.columns: dict[str, Column] = {
+            name: column.alias(name) if isinstance(column, pl.Series) else column
+            for name, column in columns.items()
+        }
         lengths = {name: len(column) for name, column in self.columns.items()}
         if len(set(lengths.values())) > 1:
             raise ColumnError(f"Columns must have the same number of rows. Got: {lengths}.")
@@ -104,5 +108,5 @@ class Table:
     def frame(self) -> pl.DataFrame:
         """Return the scalar and text columns as a Polars frame; images are left out."""
         return pl.DataFrame(
-            [c.alias(n) for n, c in self.columns.items() if isinstance(c, pl.Series)]
+            [column for column in self.columns.values() if isinstance(column, pl.Series)]
         )

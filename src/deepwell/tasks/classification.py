@@ -274,4 +274,4 @@ def class_indices(series: pl.Series, labels: Sequence[str]) -> NDArray[np.int64]
             f'Target "{series.name}" holds the class "{texts[row]}", which training never saw '
             f"(data row {row + 1}). Classes of the training rows: {listing(labels)}."
         )
-    return indices.to_numpy()
+    return indices.to_numpy(writable=True)

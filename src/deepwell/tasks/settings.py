@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from deepwell.config import Settings
 
 TaskChoice = Literal["auto", "regression", "classification", "multilabel"]
@@ -19,7 +21,7 @@ class TaskSettings(Settings):
     """"balanced" gives rare classes the same total weight as common ones."""
     positive: str | None = None
     """Two classes: the one whose precision and recall are reported. Default: the later by name."""
-    label_smoothing: float = 0.0
+    label_smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     """Share of the target probability that is spread over all classes (Szegedy et al. 2016)."""
     target_transform: Literal["none", "log"] = "none"
     """Numbers: "log" learns the logarithm, for positive targets that span magnitudes."""
