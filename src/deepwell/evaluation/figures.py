@@ -65,7 +65,9 @@ def curve(
 
 def _value_scale(values: Sequence[float]) -> Scale:
     low, high = min(values), max(values)
-    if low > 0 and high / low > 30:
+    # a logarithm is for values that spread, not for a rate that ends next to zero
+    usual_low, usual_high = np.quantile(values, [0.1, 0.9])
+    if low > 0 and usual_high / usual_low > 30:
         return Scale(low / 1.15, high * 1.15, HEIGHT - 48, 40, is_log=True)
     if 0 <= low < 0.35 * high:
         low = 0.0
