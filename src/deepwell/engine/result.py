@@ -1,0 +1,32 @@
+"""What a training reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    """How a training went.
+
+    Args:
+        history: One dictionary an epoch: `epoch` (from 1), `step`, `seconds`, `train` and `val`
+            (loss and scores), `learning_rate`, `best` (whether it was the best so far).
+        best_epoch: The epoch whose weights the network has; None without validation rows.
+        steps: Optimizer steps done.
+        seconds: Time spent on training, also before a resume.
+        stopped: Why it ended, in words.
+        interrupted: Whether Ctrl-C ended it; it can be resumed then.
+        precision: What the network computed with, in words.
+        device: Where it computed.
+    """
+
+    history: list[dict[str, Any]]
+    best_epoch: int | None
+    steps: int
+    seconds: float
+    stopped: str
+    interrupted: bool
+    precision: str
+    device: str

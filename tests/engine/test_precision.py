@@ -1,0 +1,72 @@
+import pytest
+import torch
+from engine_fakes import Classify, engine
+from torch import nn
+
+from deepwell.engine import TensorBatches, choose_precision, fit, precision, resolve_device
+from deepwell.errors import ConfigError
+
+CPU = torch.device("cpu")
+
+
+def _convolutional() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 3)
+    )
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_auto_on_the_processor(monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool):
+    monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: has_bfloat16)
+    chosen = choose_precision("auto", CPU, _convolutional(), batch_rows=128)
+    assert (chosen.autocast_type == torch.bfloat16) is has_bfloat16
+    assert ("has it" in chosen.sentence) is has_bfloat16
+    dense = choose_precision("auto", CPU, nn.Linear(784, 128), batch_rows=128)
+    assert (dense.autocast_type, dense.matmul) == (None, "medium")
+    assert "oneDNN" in dense.sentence
+    small = choose_precision("auto", CPU, nn.Linear(30, 64), batch_rows=128)
+    assert (small.autocast_type, small.matmul) == (None, "highest")
+
+
+def test_what_is_asked_for_is_taken():
+    chosen = choose_precision("fp32", CPU, _convolutional(), batch_rows=1)
+    assert (chosen.autocast_type, chosen.matmul) == (None, "highest")
+    chosen = choose_precision("bf16", CPU, nn.Linear(2, 2), batch_rows=1)
+    assert chosen.autocast_type == torch.bfloat16
+    with pytest.raises(ConfigError, match="needs a CUDA card"):
+        choose_precision("fp16", CPU, nn.Linear(2, 2), batch_rows=1)
+
+
+def test_matrix_precision_holds_only_inside():
+    chosen = choose_precision("auto", CPU, nn.Linear(784, 128), batch_rows=128)
+    before = torch.get_float32_matmul_precision()
+    with chosen.in_force():
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_pictures_learn_in_bfloat16_with_weights_in_32_bits():
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(0, 3, (96,), generator=generator)
+    pictures = torch.rand(96, 1, 6, 6, generator=generator) + targets.view(-1, 1, 1, 1)
+    rows = TensorBatches((pictures,), targets, batch_size=32, shuffle=True)
+    seen: set[torch.dtype] = set()
+    model = _convolutional()
+    model[0].register_forward_hook(lambda module, args, out: seen.add(out.dtype))
+    settings = engine(precision="bf16", epochs=30, learning_rate=0.02)
+    result = fit(model, Classify(), rows, val_batches=rows, settings=settings)
+    assert seen == {torch.bfloat16}
+    assert "bfloat16" in result.precision
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    assert model[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert result.history[-1]["val"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "mps", "cuda"])
+def test_devices_that_do_not_exist_are_named(name: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=f'"{name}" is not available here'):
+        resolve_device(name)
+    assert resolve_device("auto") == CPU
