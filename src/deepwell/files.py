@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -15,15 +16,22 @@ from deepwell.errors import OutputError
 
 def explain_os_error(error: OSError, path: Path) -> OutputError:
     """Turn an operating-system error into one sentence that says what to do."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    number = error.errno or _number_in(str(error))
+    if number in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"No space left on the disk while writing {path}: free some space.")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return OutputError(f"No permission to write {path}: choose another place or its owner.")
-    if error.errno == errno.ENOENT and not path.parent.exists():
+    if number == errno.ENOENT and not path.parent.exists():
         return OutputError(f"The folder {path.parent} does not exist: create it first.")
-    if error.errno in (errno.ENOTDIR, errno.EISDIR):
+    if number in (errno.ENOTDIR, errno.EISDIR):
         return OutputError(f"{path} cannot be written: a file and a folder have the same name.")
     return OutputError(f"Could not write {path}: {error.strerror or error}.")
+
+
+def _number_in(text: str) -> int | None:
+    """Return the number of the operating system's error that writers in Rust hide in a text."""
+    found = re.search(r"os error (\d+)", text)
+    return int(found[1]) if found else None
 
 
 @contextlib.contextmanager
@@ -59,10 +67,15 @@ def atomic_path(path: Path) -> Generator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise explain_os_error(error, path) from error
+    except OutputError:
+        raise
+    except Exception as error:
+        number = _number_in(str(error))
+        if isinstance(error, OSError):
+            raise explain_os_error(error, path) from error
+        if number is not None:
+            raise explain_os_error(OSError(number, os.strerror(number)), path) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

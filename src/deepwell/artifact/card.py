@@ -17,7 +17,7 @@ _PACKAGES = ("torch", "numpy", "polars", "safetensors", "pillow")
 _MANY_LABELS = 30
 
 
-FACTS = ("metrics", "metric_titles", "verdict", "data")
+FACTS = ("metrics", "metric_titles", "confidence", "verdict", "data")
 
 
 def model_card(predictor: Predictor, facts: Mapping[str, Any], *, num_golden: int) -> str:
@@ -26,8 +26,8 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], *, num_golden: in
     Args:
         predictor: The trained network with its task, encoders and schema.
         facts: "metrics" (name → value, low, high, measured on the test rows), "metric_titles"
-            (name → words), "verdict" (how the network compares with the baselines), "data"
-            (name, digest, rows). Each may be absent or None.
+            (name → words), "confidence" (of the intervals, 0 to 1), "verdict" (how the network
+            compares with the baselines), "data" (name, digest, rows). Each may be absent or None.
         num_golden: How many rows of the training data the folder holds.
 
     Raises:
@@ -87,7 +87,8 @@ def _quality(facts: Mapping[str, Any]) -> str:
     lines = [
         "## Quality",
         "",
-        "On test rows that training never saw; the interval holds the value with 95 % confidence.",
+        "On test rows that training never saw; the interval holds the value with "
+        f"{100 * facts.get('confidence', 0.95):g} % confidence.",
         "",
         "| metric | value | interval |",
         "|---|---|---|",

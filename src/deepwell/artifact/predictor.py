@@ -185,7 +185,8 @@ class Predictor:
             golden: Training rows; up to five of them (three with pictures) go into the folder as
                 they are, with the answers that loading must find again.
             card: For the model card: "metrics" (name → value, low, high), "metric_titles" (name →
-                words), "verdict", and "data" with name, digest and rows.
+                words), "confidence" of the intervals, "verdict", and "data" with name, digest and
+                rows.
 
         Returns:
             The path of the folder.

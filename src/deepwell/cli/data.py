@@ -10,7 +10,7 @@ from deepwell.cli.overrides import collect, split_kinds, split_names
 
 EXAMPLE = "Example: deepwell data inspect houses.csv --target price"
 
-app = typer.Typer(help="Look at a file before training.", no_args_is_help=True)
+app = typer.Typer(help="Look at a file before training.", epilog=EXAMPLE, no_args_is_help=True)
 
 
 @app.callback()

@@ -14,6 +14,10 @@ from deepwell.errors import DeepwellError
 from deepwell.version import __version__
 
 EXIT_INTERRUPTED = 130
+TOO_LARGE = (
+    "The memory of this machine is not enough for it: take fewer rows, smaller pictures, "
+    "a smaller engine.batch_size or a smaller network."
+)
 
 
 class Verbs(TyperGroup):
@@ -26,9 +30,25 @@ class Verbs(TyperGroup):
         except DeepwellError as error:
             print(f"error: {one_line(error)}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            print(f"error: {TOO_LARGE}", file=sys.stderr)
+            raise typer.Exit(DeepwellError.exit_code) from error
         except KeyboardInterrupt as error:
             _say_stopped(error)
             raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error means that memory has run out; torch has no class for it on a CPU.
+
+    Example:
+        >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("CUDA out of memory."))
+        (True, True)
+    """
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
 
 
 def one_line(error: DeepwellError) -> str:

@@ -21,11 +21,11 @@ def predict(
     ] = None,
 ) -> None:
     """Predict new rows; the output keeps their columns and adds the predictions."""
-    from deepwell.cli.render import console, show_frame
+    from deepwell.cli.render import show_frame, show_written
     from deepwell.workflows.predict import predict as run
 
     frame = run(model, data, output)
     if output is None:
         show_frame(frame)
     else:
-        console.print(f"{len(frame):,} rows with their predictions: {output}")
+        show_written(frame, output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,41 +22,54 @@ console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 MAX_METRICS = 3
-SHOWN_ROWS = 20
+SHOWN_ROWS, SHOWN_ANSWERS, SHOWN_INPUTS, WIDEST_VALUE = 20, 4, 5, 28
 
 
 def say(text: str) -> None:
     """Print a finding on standard error."""
-    stderr.print(f"[dim]·[/dim] {escape(text)}")
+    stderr.print(f"[dim]·[/dim] {escape(text)}", soft_wrap=not stderr.is_terminal)
 
 
-def grid(*headers: str, numeric: tuple[int, ...] = ()) -> TextTable:
-    """Return an empty table in the style of the house."""
+def grid(*headers: str, numeric: Collection[int] = (), whole: Collection[int] = ()) -> TextTable:
+    """Return an empty table in the style of the house.
+
+    Args:
+        headers: One a column.
+        numeric: Columns that are aligned to the right.
+        whole: Columns that stay on one line; the others give way on a narrow terminal.
+    """
     table = TextTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for index, header in enumerate(headers):
-        table.add_column(header, justify="right" if index in numeric else "left")
+        justify = "right" if index in numeric else "left"
+        table.add_column(header, justify=justify, overflow="fold", no_wrap=index in whole)
     return table
 
 
 def show_result(run: Path, result: Mapping[str, Any]) -> None:
     """Print the net beside its baselines, the verdict, and what to do next."""
+    from deepwell.evaluation.numerals import plural
+    from deepwell.runs import RunFolder
+
     evaluation = _evaluation(run)
     console.print()
-    console.print(_comparison(result, evaluation))
+    settings = RunFolder(run).read_config().get("evaluation", {})
+    console.print(_comparison(result, evaluation, settings.get("confidence", 0.95)))
     console.print(escape(result["verdict"]))
     _show_success(result["success"])
     training = result["training"]
     console.print(
-        f"\n[dim]{training['epochs']} epochs, {training['steps']:,} steps in "
+        f"\n[dim]{plural(training['epochs'], 'epoch')}, {plural(training['steps'], 'step')} in "
         f"{result['seconds']['training']:.1f} s on {training['device']}[/dim]"
     )
-    console.print(f"Report   {run / 'report.html'}", soft_wrap=True)
-    console.print(f"Model    {run / 'model'}", soft_wrap=True)
+    console.print(f"Report   {escape(str(run / 'report.html'))}", soft_wrap=True)
+    console.print(f"Model    {escape(str(run / 'model'))}", soft_wrap=True)
     for step in evaluation.get("next_steps", []):
-        console.print(f"Next     {escape(step.replace(' RUN', f' {run}'))}", soft_wrap=True)
+        console.print(f"Next     {escape(step)}", soft_wrap=True)
 
 
-def _comparison(result: Mapping[str, Any], evaluation: Mapping[str, Any]) -> TextTable:
+def _comparison(
+    result: Mapping[str, Any], evaluation: Mapping[str, Any], confidence: float
+) -> TextTable:
     from deepwell.evaluation.numerals import metric_texts
 
     names = _leading(list(result["metrics"]), evaluation.get("primary"))
@@ -64,7 +77,7 @@ def _comparison(result: Mapping[str, Any], evaluation: Mapping[str, Any]) -> Tex
     table = grid(
         f"On {result['rows']['test']:,} test rows",
         titles[0],
-        "95 % interval",
+        f"{100 * confidence:g} % interval",
         *titles[1:],
         numeric=tuple(range(1, len(names) + 2)),
     )
@@ -119,17 +132,37 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
 
 def show_frame(frame: pl.DataFrame) -> None:
     """Print the first rows: predictions first, then what fits of the inputs."""
-    from deepwell.evaluation.numerals import number
-
     added = [n for n in frame.columns if n.startswith(("prediction", "probability_"))]
     inputs = [n for n in frame.columns if n not in added]
-    shown = [*added[:4], *inputs[:5]]
-    table = grid(*shown)
+    shown = [*added[:SHOWN_ANSWERS], *inputs[:SHOWN_INPUTS]]
+    numeric = [i for i, name in enumerate(shown) if frame[name].dtype.is_numeric()]
+    table = grid(*map(escape, shown), numeric=numeric, whole={0, *numeric})
+    for column in table.columns:
+        column.overflow = "ellipsis"
     for row in frame.select(shown).head(SHOWN_ROWS).iter_rows():
-        table.add_row(*(number(v) if isinstance(v, float) else escape(str(v)) for v in row))
+        table.add_row(*(_cell(value) for value in row))
     console.print(table)
     if len(frame) > SHOWN_ROWS:
         console.print(f"… {len(frame):,} rows in all; write them with -o out.csv")
+
+
+def show_written(frame: pl.DataFrame, path: Path) -> None:
+    """Say where the predictions are."""
+    from deepwell.evaluation.numerals import plural
+
+    text = f"{plural(len(frame), 'row')} with predictions in {path}"
+    console.print(escape(text), soft_wrap=True)
+
+
+def _cell(value: object) -> str:
+    from deepwell.evaluation.numerals import number
+
+    if value is None:
+        return "[dim]–[/dim]"
+    if isinstance(value, float):
+        return number(value)
+    text = str(value)
+    return escape(text if len(text) <= WIDEST_VALUE else f"{text[: WIDEST_VALUE - 1]}…")
 
 
 def show_models() -> None:
@@ -153,7 +186,7 @@ def show_model(name: str) -> None:
     entry = description.entry
     console.print(f"[bold]{name}[/bold] — {escape(entry.title)}")
     console.print(escape(entry.summary))
-    facts = grid("", "")
+    facts = grid("", "", whole=(0,))
     facts.show_header = False
     facts.add_row("Paper", escape(entry.paper))
     for block, shape in description.input_shapes.items():
@@ -162,7 +195,7 @@ def show_model(name: str) -> None:
     for preset, parameters in description.presets.items():
         facts.add_row(f"Preset {preset}", f"{parameters:,} parameters")
     console.print(facts)
-    settings = grid("Setting", "Type", "Default", "Meaning")
+    settings = grid("Setting", "Type", "Default", "Meaning", whole=(0,))
     for setting in description.settings:
         settings.add_row(
             f"model.{setting.name}",

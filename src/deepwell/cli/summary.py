@@ -11,7 +11,10 @@ EXAMPLE = "Example: deepwell summary resnet18 --image 3x32x32 --outputs 10"
 
 def summary(
     model: Annotated[
-        str, typer.Argument(help="A run folder, a model folder, or a name of the catalog.")
+        str,
+        typer.Argument(
+            help="A run or model folder, a name of the catalog, or your own nets.py:Net."
+        ),
     ],
     numbers: Annotated[int, typer.Option(help="Width of the number block.")] = 0,
     image: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def _settings(name: str) -> tuple[SettingRow, ...]:
         SettingRow(
             name=key,
             kind=_kind(field.annotation),
-            default=str(getattr(defaults, key)),
+            default=_written(getattr(defaults, key)),
             meaning=" ".join((field.description or "").split()),
         )
         for key, field in type(defaults).model_fields.items()
@@ -131,3 +132,15 @@ def _kind(annotation: Any) -> str:
         return " | ".join(_kind(part) for part in get_args(annotation))
     # Annotated[type, limits]: the type comes first
     return _kind(get_args(annotation)[0]) if get_args(annotation) else str(annotation)
+
+
+def _written(value: object) -> str:
+    """Return a value as it is written after --set.
+
+    Example:
+        >>> _written((256, 128)), _written(None), _written(True), _written("relu")
+        ('[256, 128]', 'none', 'true', 'relu')
+    """
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -49,6 +50,7 @@ class RunFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
+        self._made: tuple[Path, ...] = ()
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -86,31 +88,32 @@ class RunFolder:
             RunError: The chosen name is taken, or is not a name.
             OutputError: No permission to write.
         """
-        if name is not None and not re.fullmatch(r"[^/\\\0]{1,200}", name.strip(".") or "/"):
-            raise RunError(f'"{name}" cannot be the name of a folder: choose letters and digits.')
-        cls.check_place(runs)
+        cls.check_place(runs, name)
+        made = tuple(folder for folder in (runs, *runs.parents) if not folder.exists())
         try:
             runs.mkdir(parents=True, exist_ok=True)
-            if name is not None:
-                path = runs / name
-                if path.exists():
-                    raise RunError(
-                        f"The run folder {path} exists already: choose another --name, "
-                        f"resume it with `deepwell resume {path}`, or delete it."
-                    )
-                path.mkdir()
-                return cls(path)
-            return cls(_first_free(runs, fallback))
+            if name is None:
+                folder = cls(_first_free(runs, fallback))
+            else:
+                folder = cls(runs / name)
+                folder.path.mkdir()
         except OSError as error:
             raise explain_os_error(error, runs) from error
+        folder._made = made
+        return folder
 
     @staticmethod
-    def check_place(runs: Path) -> None:
+    def check_place(runs: Path, name: str | None = None) -> None:
         """Refuse, before slow work starts, a place where no run folder can be made.
 
         Raises:
+            RunError: The chosen name is taken, or is not a name.
             OutputError: A file is in the way, or there is no permission to write.
         """
+        if name is not None:
+            if not re.fullmatch(r"[^/\\\0]{1,200}", name.strip(".") or "/"):
+                raise RunError(f'"{name}" cannot be the name of a folder: choose letters, digits.')
+            _refuse_existing(runs / name)
         place = runs.absolute()
         while not place.exists() and place != place.parent:
             place = place.parent
@@ -207,8 +210,19 @@ class RunFolder:
         return lines
 
     def remove(self) -> None:
-        """Delete the folder: nothing half written is left behind."""
+        """Delete the folder, and those made for it: nothing half written is left behind."""
         shutil.rmtree(self.path, ignore_errors=True)
+        for folder in self._made:
+            with contextlib.suppress(OSError):  # somebody else uses it by now
+                folder.rmdir()
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise RunError(
+            f"The run folder {path} exists already: choose another --name, "
+            f"resume it with `deepwell resume {path}`, or delete it."
+        )
 
 
 def _runs_near(path: Path) -> list[Path]:

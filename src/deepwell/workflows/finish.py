@@ -82,13 +82,19 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
             learned.fit.history, learned.predictor.architecture["name"], prepared.num_rows
         ),
     )
-    write_json(run / "evaluation.json", evaluation.to_json())
+    write_json(run / "evaluation.json", _with_commands(evaluation.to_json(), run))
     _write_predictions(run, prepared.test, learned.predictor, predictions)
     save_model(run, prepared, learned.predictor, evaluation)
     summary = summarize_result(run, prepared, learned, evaluation, time.perf_counter() - started)
     write_json(run / "result.json", summary)
     report_page.write(run.path)
     return TrainResult(run, summary, learned.predictor)
+
+
+def _with_commands(evaluation: dict[str, Any], run: RunFolder) -> dict[str, Any]:
+    """Put the run's own path into the commands that are suggested."""
+    steps = [step.replace(" RUN", f" {run.path}") for step in evaluation["next_steps"]]
+    return {**evaluation, "next_steps": steps}
 
 
 def save_model(
@@ -107,6 +113,7 @@ def save_model(
         facts |= {
             "metrics": scores["metrics"],
             "metric_titles": scores["titles"],
+            "confidence": prepared.settings.evaluation.confidence,
             "verdict": scores["verdict"],
         }
     predictor.save(run.model, golden=prepared.train, card=facts)

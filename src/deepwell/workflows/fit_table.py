@@ -60,7 +60,7 @@ def fit_table(
         schema = readable_by_model(schema, overrides, len(table))
     table = conform(table, schema)
     train, val = divide(table, schema, question, asked)
-    settings = resolve(overrides, schema, len(train))
+    settings = resolve(overrides, schema, len(train), is_own=module is not None)
     task = question.fit(train, settings.task)
     encoders = fit_encoders(train, schema, settings, module)
     # building draws the first weights from torch's global numbers, which are the caller's
@@ -77,12 +77,9 @@ def divide(
     Raises:
         SplitError: A share that makes no sense, or groups or copies that cannot be divided.
     """
-    shares = asked.split.model_copy(update={"test": 0.0})
-    if 0 < shares.val < 1 and round(shares.val * len(table)) < shares.min_rows:
+    shares = asked.split
+    if 0 <= shares.val < 1 and round(shares.val * len(table)) < shares.min_rows:
         shares = shares.model_copy(update={"val": 0.0, "min_rows": 1})
-    elif shares.val == 0:
-        shares = shares.model_copy(update={"min_rows": 1})
-    splits = split(
-        table, schema, shares, seed=asked.seed, stratify=question.strata(table), has_test=True
-    )
+    strata = question.strata(table)
+    splits = split(table, schema, shares, seed=asked.seed, stratify=strata, has_test=True)
     return table.take(splits.train), table.take(splits.val)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from deepwell.artifact import Predictor
+from deepwell.artifact.architecture import CUSTOM
 from deepwell.data import Encoders, Schema, Table
 from deepwell.engine import Checkpoints, FitResult, TensorBatches, fit, resolve_device
 from deepwell.errors import ModelError
@@ -110,7 +111,7 @@ def assemble(
 def _own(module: nn.Module, encoders: Encoders) -> tuple[nn.Module, dict[str, Any]]:
     kind = type(module)
     architecture: dict[str, Any] = {
-        "name": "custom",
+        "name": CUSTOM,
         "class": f"{kind.__module__}:{kind.__qualname__}",
         "settings": {},
     }

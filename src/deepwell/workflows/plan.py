@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deepwell.artifact.architecture import CUSTOM
 from deepwell.config import merge
 from deepwell.data import Schema
 from deepwell.models.catalog import MODELS
@@ -29,21 +30,25 @@ def has_images(schema: Schema) -> bool:
     return any(column.kind == "image" for column in schema.inputs)
 
 
-def resolve(overrides: Mapping[str, Any], schema: Schema, num_rows: int) -> TrainSettings:
+def resolve(
+    overrides: Mapping[str, Any], schema: Schema, num_rows: int, *, is_own: bool = False
+) -> TrainSettings:
     """Lay the user's choices over the model's recommendations and those over the defaults.
 
     Args:
         overrides: What the user chose, nested as in `TrainSettings`.
         schema: Of the data.
         num_rows: Number of training rows.
+        is_own: Whether the network is the user's own: nothing is recommended for it then.
 
     Raises:
         ConfigError: An unknown setting or a wrong value.
         ModelError: An unknown architecture.
     """
-    name = choose_model(TrainSettings.model_validate(overrides), schema)
+    asked = TrainSettings.model_validate(overrides)
+    name = CUSTOM if is_own else choose_model(asked, schema)
     defaults = image_defaults() if has_images(schema) else table_defaults(num_rows)
-    recommended = merge(defaults, MODELS[name].recommended)
+    recommended = defaults if is_own else merge(defaults, MODELS[name].recommended)
     chosen = merge(recommended, overrides)
     return TrainSettings.model_validate(merge(chosen, {"model": {"name": name}}))
 
@@ -53,7 +58,7 @@ def image_defaults() -> dict[str, Any]:
     return {
         "augment": {"shift": 0.08},
         "engine": {
-            "epochs": 15,
+            "epochs": 10,
             "batch_size": 128,
             "optimizer": "adamw",
             "learning_rate": 3e-3,

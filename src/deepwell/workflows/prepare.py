@@ -24,8 +24,11 @@ from deepwell.data import (
     split,
     without_leaks,
 )
+from deepwell.engine import resolve_device
+from deepwell.engine.best import BestEpoch
 from deepwell.errors import ModelError, SplitError, TaskError
 from deepwell.evaluation import applicable, parse_success
+from deepwell.models import resolve as resolve_model
 from deepwell.models.catalog import MODELS
 from deepwell.runs.folder import SplitName
 from deepwell.tasks import Formulation, Task, formulate
@@ -87,6 +90,7 @@ def prepare(
         DeepwellError: The data, the target or a setting cannot be used.
     """
     asked = TrainSettings.model_validate(overrides)
+    _check_choices(asked, module)
     source = read(data, asked.data, target=asked.target)
     targets = asked.target or source.target or ()
     _require_target(targets, source.table)
@@ -100,7 +104,7 @@ def prepare(
         schema = readable_by_model(schema, overrides, len(table))
     splits, train, val, test = _sides(source.test, table, schema, formulation, asked)
     say(splits.reason)
-    resolved = _pinned(resolve(overrides, schema, len(train)), targets)
+    resolved = _pinned(resolve(overrides, schema, len(train), is_own=module is not None), targets)
     task = _fit_task(formulation, train, val, test, resolved)
     _check_evaluation(resolved, task, schema)
     return Prepared(
@@ -114,6 +118,13 @@ def prepare(
         test=test,
         notes=tuple(dict.fromkeys([*notes, *splits.notes])),
     )
+
+
+def _check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
+    """Refuse what can be refused before the data are read."""
+    resolve_device(asked.engine.device)
+    if module is None and asked.model.name != "auto":
+        resolve_model(asked.model.name, asked.model.options)
 
 
 def _pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:
@@ -191,6 +202,7 @@ def _fit_task(
 
 
 def _check_evaluation(settings: TrainSettings, task: Task, schema: Schema) -> None:
+    BestEpoch(settings.engine.monitor, score_names=task.score_names)
     applicable(schema, settings.evaluation)
     if settings.evaluation.success is not None:
         parse_success(settings.evaluation.success, task.name)

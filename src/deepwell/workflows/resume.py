@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from deepwell.artifact.architecture import CUSTOM
 from deepwell.errors import RunError
 from deepwell.runs import RunFolder
 from deepwell.workflows.finish import TrainResult
@@ -50,9 +51,15 @@ def resume(
     if source is None:
         raise RunError(
             f"{run.path} was trained on an object of Python, not on a file: "
-            "resume it from Python with deepwell.resume(run, data)."
+            f'resume it from Python with deepwell.resume("{run.path}", data).'
         )
-    prepared = prepare(source, run.read_config(), module=model, say=say)
+    config = run.read_config()
+    if config.get("model", {}).get("name") == CUSTOM and model is None:
+        raise RunError(
+            f"{run.path} trained a network of your own: resume it from Python with "
+            f'deepwell.resume("{run.path}", model=…), and give the network as it was built.'
+        )
+    prepared = prepare(source, config, module=model, say=say)
     _require_same_data(run, prepared, manifest["data"]["digest"])
     return execute(run, prepared, module=model, callbacks=callbacks, say=say, resume=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Generator, Sequence
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 from torch import nn
 
 from deepwell.artifact import Predictor
+from deepwell.artifact.architecture import CUSTOM
 from deepwell.engine import Checkpoints
 from deepwell.errors import OutputError
 from deepwell.files import write_json
@@ -46,18 +48,20 @@ def execute(
     Raises:
         KeyboardInterrupt: Stopped by Ctrl-C; the message says how to resume.
     """
-    with _cleaned_up(run):
+    go_on = _how_to_go_on(run, prepared)
+    with _cleaned_up(run, go_on):
         run.set_state("running")
         learned = _learn(run, prepared, module, [Recorder(run.metrics), *callbacks], resume)
         say(learned.fit.precision)
         say(learned.fit.stopped)
         if learned.fit.interrupted:
-            _keep_best(run, prepared, learned, f"Stopped after {learned.fit.steps:,} steps.")
+            steps = f"{learned.fit.steps:,} steps"
+            _keep_best(run, prepared, learned, f"Stopped after {steps}.", go_on)
         say("Scoring the test rows, once, beside the baselines")
         try:
             result = finish(run, prepared, learned)
         except KeyboardInterrupt:
-            _keep_best(run, prepared, learned, "Stopped while scoring the test rows.")
+            _keep_best(run, prepared, learned, "Stopped while scoring the test rows.", go_on)
         run.set_state("finished")
         return result
 
@@ -83,17 +87,26 @@ def _learn(
     )
 
 
-def _keep_best(run: RunFolder, prepared: Prepared, learned: Learned, what: str) -> NoReturn:
+def _how_to_go_on(run: RunFolder, prepared: Prepared) -> str:
+    """Say how to resume: the command line can give neither an object nor a network of Python."""
+    needs = ["data"] * (prepared.source.path is None)
+    needs += ["model=…"] * (prepared.settings.model.name == CUSTOM)
+    if not needs:
+        return f"go on with `deepwell resume {run.path}`."
+    return f'go on with deepwell.resume("{run.path}", {", ".join(needs)}).'
+
+
+def _keep_best(
+    run: RunFolder, prepared: Prepared, learned: Learned, what: str, go_on: str
+) -> NoReturn:
     """Save the best model so far, say how to go on, and stop."""
     save_model(run, prepared, learned.predictor)
     run.set_state("interrupted", what)
-    raise KeyboardInterrupt(
-        f"{what} The best model so far is in {run.model}; go on with `deepwell resume {run.path}`."
-    )
+    raise KeyboardInterrupt(f"{what} The best model so far is in {run.model}; {go_on}")
 
 
 @contextlib.contextmanager
-def _cleaned_up(run: RunFolder) -> Generator[None]:
+def _cleaned_up(run: RunFolder, go_on: str = "") -> Generator[None]:
     """Leave nothing half written: without a checkpoint the folder goes, else it is marked."""
     try:
         yield
@@ -106,7 +119,6 @@ def _cleaned_up(run: RunFolder) -> Generator[None]:
             if run.state == "running":
                 reason = f"{type(error).__name__}: {error}".removesuffix(": ")
                 run.set_state("interrupted" if is_stop else "failed", reason)
-        go_on = f"go on with `deepwell resume {run.path}`."
         if is_stop and not error.args:
             raise KeyboardInterrupt(f"Stopped. The training so far is kept: {go_on}") from error
         if isinstance(error, OutputError):
@@ -119,7 +131,9 @@ def _manifest(prepared: Prepared) -> dict[str, Any]:
     path = None if source.path is None else str(Path(source.path).absolute())
     return {
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "command": " ".join(["deepwell", *sys.argv[1:]]) if _is_command() else "deepwell.train(…)",
+        "command": shlex.join(["deepwell", *sys.argv[1:]])
+        if _is_command()
+        else "deepwell.train(…)",
         "seed": prepared.settings.seed,
         "versions": describe_versions(),
         "hardware": describe_hardware(prepared.settings.engine.device),

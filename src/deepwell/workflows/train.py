@@ -9,7 +9,6 @@ from typing import Any
 from torch import nn
 
 from deepwell.config import merge
-from deepwell.errors import RunError
 from deepwell.runs import RunFolder
 from deepwell.workflows.finish import TrainResult
 from deepwell.workflows.prepare import Say, prepare
@@ -57,12 +56,7 @@ def train(
         ['mae', 'median_error', 'r2', 'rmse']
     """
     say = say or (lambda text: None)
-    if name is not None and (Path(runs) / name).exists():
-        raise RunError(
-            f"The run folder {Path(runs) / name} exists already: choose another --name, "
-            f"resume it with `deepwell resume {Path(runs) / name}`, or delete it."
-        )
-    RunFolder.check_place(Path(runs))
+    RunFolder.check_place(Path(runs), name)
     module = model if isinstance(model, nn.Module) else None
     overrides = dict(settings or {})
     if target is not None:

@@ -28,7 +28,7 @@ class MLPSettings(PixelSettings):
     """Depth, width and regularisation of the multi-layer perceptron."""
 
     hidden_sizes: tuple[Width, ...] = (256, 256, 256)
-    """Units of each hidden layer; () gives a linear model."""
+    """Units of each hidden layer; [] gives a linear model."""
     activation: ActivationName = "silu"
     """Activation after each hidden layer, by name."""
     dropout: Share = 0.1
