@@ -150,14 +150,14 @@ def _choose_on_processor(device: torch.device, model: nn.Module, batch_rows: int
 
 
 def has_convolutions(model: nn.Module) -> bool:
-    """Return whether any layer is a convolution."""
+    """Return whether any layer is a convolution, also one that holds its weights itself."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    return any(isinstance(module, kinds) for module in model.modules())
+    return wants_channels_last(model) or any(isinstance(m, kinds) for m in model.modules())
 
 
 def wants_channels_last(model: nn.Module) -> bool:
-    """Return whether pictures should lie with their channels last: the network has Conv2d."""
-    return any(isinstance(module, nn.Conv2d) for module in model.modules())
+    """Return whether pictures should lie with their channels last: 2-d convolutions like that."""
+    return any(parameter.ndim == 4 for parameter in model.parameters())
 
 
 def lay_channels_last(model: nn.Module) -> None:
@@ -168,9 +168,13 @@ def lay_channels_last(model: nn.Module) -> None:
 
 
 def largest_matrix(model: nn.Module) -> int:
-    """Return the number of weights in the largest dense layer, 0 if there is none."""
-    sizes = (m.weight.numel() for m in model.modules() if isinstance(m, nn.Linear))
-    return max(sizes, default=0)
+    """Return the number of weights in the largest matrix, 0 if there is none.
+
+    Tables of embeddings are looked up, not multiplied, and do not count.
+    """
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    matrices = (p.numel() for p in model.parameters() if p.ndim == 2 and id(p) not in tables)
+    return max(matrices, default=0)
 
 
 def processor_has_bfloat16() -> bool:
