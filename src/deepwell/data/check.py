@@ -79,9 +79,10 @@ def _check_target(table: Table, column: ColumnSpec, *, is_only: bool) -> list[st
             f'Target "{name}" is always {as_text(name, present)[0]}: there is nothing to learn. '
             "Choose another target, or add rows with other values."
         )
-    if column.kind in ("text", "category") and distinct == len(present):
+    if column.kind in ("text", "category", "date") and distinct == len(present):
+        noun = "date" if column.kind == "date" else "text"
         raise TaskError(
-            f'Target "{name}" has a different text in each of {distinct} rows: it looks like an '
+            f'Target "{name}" has a different {noun} in each of {distinct} rows: it looks like an '
             "identifier, not like classes. Choose another target."
         )
     notes = _single_examples(name, present, is_only) if column.kind != "number" else []

@@ -56,7 +56,7 @@ class Encoders:
         >>> encoders.spec.num_numbers, encoders.feature_names
         (1, ('size',))
         >>> encoders.encode(table)[0].round(2).tolist()
-        [[-1.2200000286102295], [0.0], [1.2200000286102295]]
+        [[-0.949999988079071], [0.0], [0.949999988079071]]
     """
 
     columns: tuple[FittedColumn, ...]

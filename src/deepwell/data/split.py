@@ -343,6 +343,7 @@ def _check_sizes(
     why = {
         "group": "the groups are too large or too few",
         "time": "too many rows have the same time",
+        "stratified": "most classes have too few rows for every side, or are copies of each other",
     }.get(method, "too many rows are copies of each other")
     for name, rows, is_needed in zip(("train", "val", "test"), sides, needed, strict=True):
         if is_needed and len(rows) < min_rows:

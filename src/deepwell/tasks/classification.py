@@ -220,8 +220,10 @@ def sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 def class_texts(series: pl.Series) -> pl.Series:
     """Return class values as text, so that 1, 1.0 and "1" from different files are one class."""
     if series.dtype.is_float():
+        series = series.fill_nan(None)
         whole = series.cast(pl.Int64, strict=False)
-        if (whole.cast(series.dtype) == series).all():
+        # a number too large for Int64 becomes missing
+        if whole.null_count() == series.null_count() and (whole.cast(series.dtype) == series).all():
             series = whole
     return series.cast(pl.String).str.strip_chars()
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from deepwell.data.table import Table
 
+_LARGEST = 1e37
+"""Just below the largest 32-bit float, so that sums and errors can be written as well."""
+
 
 class Regression(Task):
     """Predict numbers.
@@ -66,9 +69,15 @@ class Regression(Task):
     def fit(
         cls, table: Table, targets: tuple[str, ...], settings: TaskSettings, reason: str
     ) -> Self:
-        """Learn mean and standard deviation of the targets from the training rows."""
+        """Learn mean and standard deviation of the targets from the training rows.
+
+        Raises:
+            TaskError: Numbers so large or so close together that 32-bit floats cannot tell them.
+        """
         task = cls(targets=targets, settings=settings, reason=reason)
         values = task._transform(task.truth(table))
+        for name, column in zip(targets, values.T, strict=True):
+            _check_size(name, column)
         task.mean = values.mean(axis=0)
         task.std = np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
         return task
@@ -168,6 +177,17 @@ def weighted(losses: Tensor, weight: Tensor | None) -> Loss:
     if weight is None:
         return Loss(losses.sum(), losses.new_full((), len(losses)))
     return Loss((losses * weight).sum(), weight.sum())
+
+
+def _check_size(name: str, values: NDArray[np.float64]) -> None:
+    """Refuse numbers that do not survive as 32-bit floats, in which a network computes."""
+    largest = float(np.abs(values).max())
+    if largest > _LARGEST or 0 < float(np.ptp(values)) < 1 / _LARGEST:
+        raise TaskError(
+            f'Target "{name}" holds numbers up to {largest:.3g}, too '
+            f"{'large' if largest > _LARGEST else 'small'} to compute with: "
+            "write it in another unit."
+        )
 
 
 def _numbers(series: pl.Series) -> NDArray[np.float64]:

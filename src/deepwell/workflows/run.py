@@ -8,7 +8,7 @@ import sys
 from collections.abc import Generator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from torch import nn
 
@@ -52,18 +52,22 @@ def execute(
     with _cleaned_up(run, go_on):
         run.set_state("running")
         learned = _learn(run, prepared, module, [Recorder(run.metrics), *callbacks], resume)
-        say(learned.fit.precision)
-        say(learned.fit.stopped)
-        if learned.fit.interrupted:
-            steps = f"{learned.fit.steps:,} steps"
-            _keep_best(run, prepared, learned, f"Stopped after {steps}.", go_on)
-        say("Scoring the test rows, once, beside the baselines")
+        what = f"Stopped after {learned.fit.steps:,} steps."
         try:
-            result = finish(run, prepared, learned)
+            say(learned.fit.precision)
+            say(learned.fit.stopped)
+            if not learned.fit.interrupted:
+                return _score(run, prepared, learned, say)
         except KeyboardInterrupt:
-            _keep_best(run, prepared, learned, "Stopped while scoring the test rows.", go_on)
-        run.set_state("finished")
-        return result
+            what = "Stopped while scoring the test rows."
+        raise _keep_best(run, prepared, learned, what, go_on)
+
+
+def _score(run: RunFolder, prepared: Prepared, learned: Learned, say: Say) -> TrainResult:
+    say("Scoring the test rows, once, beside the baselines")
+    result = finish(run, prepared, learned)
+    run.set_state("finished")
+    return result
 
 
 def _learn(
@@ -98,11 +102,11 @@ def _how_to_go_on(run: RunFolder, prepared: Prepared) -> str:
 
 def _keep_best(
     run: RunFolder, prepared: Prepared, learned: Learned, what: str, go_on: str
-) -> NoReturn:
-    """Save the best model so far, say how to go on, and stop."""
+) -> KeyboardInterrupt:
+    """Save the best model so far, and return the stop with words on how to go on."""
     save_model(run, prepared, learned.predictor)
     run.set_state("interrupted", what)
-    raise KeyboardInterrupt(f"{what} The best model so far is in {run.model}; {go_on}")
+    return KeyboardInterrupt(f"{what} The best model so far is in {run.model}; {go_on}")
 
 
 @contextlib.contextmanager
