@@ -13,7 +13,10 @@ from deepwell.version import __version__
 if TYPE_CHECKING:
     from deepwell.artifact import load
     from deepwell.estimators import DeepClassifier, DeepRegressor, Sequential
-    from deepwell.workflows import evaluate, predict, resume, train
+    from deepwell.workflows.evaluate import evaluate
+    from deepwell.workflows.predict import predict
+    from deepwell.workflows.resume import resume
+    from deepwell.workflows.train import train
 
 __all__ = [
     "DeepClassifier",
@@ -31,11 +34,11 @@ _HOME = {
     "DeepClassifier": "deepwell.estimators",
     "DeepRegressor": "deepwell.estimators",
     "Sequential": "deepwell.estimators",
-    "evaluate": "deepwell.workflows",
+    "evaluate": "deepwell.workflows.evaluate",
     "load": "deepwell.artifact",
-    "predict": "deepwell.workflows",
-    "resume": "deepwell.workflows",
-    "train": "deepwell.workflows",
+    "predict": "deepwell.workflows.predict",
+    "resume": "deepwell.workflows.resume",
+    "train": "deepwell.workflows.train",
 }
 _ROOMS = [
     "artifact",

@@ -1,16 +1,28 @@
 """Where the command `deepwell` and `python -m deepwell` begin."""
 
+import os
+import signal
 import sys
+
+EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C during the imports is no traceback either."""
-    try:
-        from deepwell.cli.main import main as run
-    except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
-        sys.exit(130)
+    """Run the command line.
+
+    Until a verb has imported what it needs, Ctrl-C ends the process at once: an exception could
+    be lost in the imports of other packages. `cli.interrupt.stop_cleanly` ends that time.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop_at_once)
+    from deepwell.cli.main import main as run
+
     run()
+
+
+def _stop_at_once(*_: object) -> None:
+    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"\nStopped; nothing was written.\n")
+    os._exit(EXIT_INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -145,9 +145,23 @@ def rebuild(architecture: Architecture, weights: Path, model: nn.Module | None) 
         network = _with_scaling(unwrapped(model), architecture)
     else:
         network = _build(architecture, weights.parent)
+    _materialise(network, architecture)
     _check_fit(network, shapes, weights)
     network.load_state_dict(load_file(weights), strict=True)
     return network
+
+
+def _materialise(network: nn.Module, architecture: Architecture) -> None:
+    """Let lazy layers of a user's own module find their sizes, on two rows."""
+    import torch
+    from torch.nn.parameter import is_lazy
+
+    from deepwell.models.summary import example_inputs
+
+    if any(is_lazy(parameter) for parameter in network.parameters()):
+        network.eval()
+        with torch.no_grad():
+            network(*example_inputs(architecture.input_spec))
 
 
 def _with_scaling(model: nn.Module, architecture: Architecture) -> nn.Module:

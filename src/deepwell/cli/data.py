@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.interrupt import stop_cleanly
 from deepwell.cli.overrides import collect, split_kinds, split_names
 
 EXAMPLE = "Example: deepwell data inspect houses.csv --target price"
@@ -45,4 +46,5 @@ def inspect(
     from deepwell.cli.render import show_inspection
     from deepwell.workflows.inspect import inspect_data
 
+    stop_cleanly()
     show_inspection(inspect_data(data, split_names(target), settings))

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.interrupt import stop_cleanly
+
 EXAMPLE = "Example: deepwell evaluate runs/houses-mlp sold-last-month.csv"
 
 
@@ -24,6 +26,7 @@ def evaluate(
     from deepwell.cli.render import show_evaluation
     from deepwell.workflows.evaluate import evaluate as run
 
+    stop_cleanly()
     scores = run(model, data, success=success, output=output)
     show_evaluation(scores)
     if scores["success"] is not None and not scores["success"]["met"]:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.interrupt import stop_cleanly
+
 EXAMPLE = "Example: deepwell predict runs/houses-mlp new.csv -o out.csv"
 
 
@@ -24,6 +26,7 @@ def predict(
     from deepwell.cli.render import show_frame, show_written
     from deepwell.workflows.predict import predict as run
 
+    stop_cleanly()
     frame = run(model, data, output)
     if output is None:
         show_frame(frame)

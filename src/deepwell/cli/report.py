@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.interrupt import stop_cleanly
+
 EXAMPLE = "Example: deepwell report runs/houses-mlp"
 
 
@@ -19,6 +21,7 @@ def report(
     from deepwell.evaluation import report as page
     from deepwell.runs import RunFolder
 
+    stop_cleanly()
     folder = RunFolder.open(run)
     path = page.write(folder.path)
     if (folder / "result.json").is_file():

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.interrupt import stop_cleanly
+
 EXAMPLE = "Example: deepwell resume runs/houses-mlp"
 
 
@@ -21,6 +23,7 @@ def resume(
     from deepwell.engine import Progress
     from deepwell.workflows.resume import resume as go_on
 
+    stop_cleanly()
     result = go_on(run, data, callbacks=[Progress()], say=say)
     show_result(result.folder.path, result.summary)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:

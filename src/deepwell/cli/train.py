@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.interrupt import stop_cleanly
 from deepwell.cli.overrides import collect, split_kinds, split_names
 
 EXAMPLE = 'Example: deepwell train houses.csv --target price --success "rmse < 25000"'
@@ -116,6 +117,7 @@ def train(
     from deepwell.engine import Progress
     from deepwell.workflows.train import train as run
 
+    stop_cleanly()
     result = run(data, name=name, runs=runs, settings=settings, callbacks=[Progress()], say=say)
     show_result(result.folder.path, result.summary)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:

@@ -28,6 +28,7 @@ def training_chapter(record: Record) -> Chapter | None:
         "figures": [figure for figure in figures if figure],
         "facts": _training_facts(record, epochs, best),
         "reading": _reading(epochs, best),
+        "notes": record.notes,
     }
     return Chapter("training", "How it learned", view)
 
@@ -39,9 +40,8 @@ def _started_chapter(record: Record) -> Chapter | None:
         return None
     figure = curve([Line("training", xs, ys, "plain")], title="loss", x_title="step")
     facts = [("Steps logged", count(len(steps)))]
-    return Chapter(
-        "training", "How it learned", {"figures": [figure], "facts": facts, "reading": ""}
-    )
+    view = {"figures": [figure], "facts": facts, "reading": "", "notes": record.notes}
+    return Chapter("training", "How it learned", view)
 
 
 def _points(

@@ -105,6 +105,11 @@ class Record:
         """The lines of metrics.jsonl of logged steps."""
         return [line for line in self.lines if line.get("kind") == "step"]
 
+    @property
+    def notes(self) -> list[str]:
+        """What the engine noted about the training."""
+        return [str(line.get("text")) for line in self.lines if line.get("kind") == "note"]
+
     def setting(self, *path: str) -> Any:
         """Return a value of config.toml, or None."""
         try:

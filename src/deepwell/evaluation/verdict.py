@@ -164,7 +164,7 @@ def _clauses(metric: Metric, comparisons: Sequence[Comparison], task: TaskName, 
         nouns = _listed([noun_of(one.baseline, task) for one in undecided])
         sizes = _listed([_apart(metric, one.difference) for one in undecided])
         is_are = "difference of {} is" if len(undecided) == 1 else "differences of {} are"
-        unit = "" if better else f" {_unit(metric)}"
+        unit = f" {_unit(metric)}"
         clauses.append(f"against {nouns} the {is_are.format(sizes + unit)} within the noise")
     for one in worse:
         size = f"{_apart(metric, one.difference)} {_unit(metric)}"

@@ -26,7 +26,7 @@ from deepwell.data import (
 )
 from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
-from deepwell.errors import ModelError, SplitError, TaskError
+from deepwell.errors import ModelError, SplitError, TaskError, listing
 from deepwell.evaluation import applicable, parse_success
 from deepwell.models import resolve as resolve_model
 from deepwell.models.catalog import MODELS
@@ -137,8 +137,10 @@ def _pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:
 
 def _require_target(targets: Sequence[str], table: Table) -> None:
     if not targets:
-        names = ", ".join(table.names)
-        raise TaskError(f"Name the column to predict, as in --target price. Columns: {names}.")
+        raise TaskError(
+            "Name the column to predict, as in --target price. "
+            f"Columns: {listing(table.names, limit=30)}."
+        )
     for name in targets:
         table[name]  # a wrong name raises here, with a suggestion
 
@@ -178,7 +180,8 @@ def _sides(
         stratify=formulation.strata(table),
         has_test=test is not None,
     )
-    splits = replace(splits, notes=(*splits.notes, *notes))
+    given = "" if test is None else f" The {len(test):,} test rows were given apart."
+    splits = replace(splits, reason=splits.reason + given, notes=(*splits.notes, *notes))
     if test is None:
         test = table.take(splits.test)
     if not len(test):

@@ -14,7 +14,7 @@ from torch import nn
 
 from deepwell.artifact import Predictor
 from deepwell.artifact.architecture import CUSTOM
-from deepwell.engine import Checkpoints
+from deepwell.engine import Checkpoints, resolve_device
 from deepwell.errors import OutputError
 from deepwell.files import write_json
 from deepwell.models import example_inputs, summarize
@@ -140,7 +140,7 @@ def _manifest(prepared: Prepared) -> dict[str, Any]:
         else "deepwell.train(…)",
         "seed": prepared.settings.seed,
         "versions": describe_versions(),
-        "hardware": describe_hardware(prepared.settings.engine.device),
+        "hardware": describe_hardware(str(resolve_device(prepared.settings.engine.device))),
         "data": {
             "path": path,
             "name": source.name,

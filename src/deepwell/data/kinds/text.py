@@ -48,9 +48,9 @@ class Text:
         counts = scalars("", column).drop_nulls().str.count_matches(r"\S+")
         if not len(counts):
             return Description("no values")
-        return Description(
-            f"{mean_words(scalars('', column)):.0f} words on average, {counts.max()} at the most"
-        )
+        mean = round(mean_words(scalars("", column)))
+        words = "word" if mean == 1 else "words"
+        return Description(f"{mean} {words} on average, {counts.max()} at the most")
 
     def fit(self, column: Column, settings: EncodeSettings) -> State:
         """Learn the words and their weights."""
