@@ -71,15 +71,20 @@ def settings(group: str) -> str:
             if name not in GROUPS and name != "model"
         ]
         return table(("Setting", "Default", "Meaning"), rows)
-    rows = [
-        (
-            f"`{group}.{name}`",
-            _default(field.get_default(call_default_factory=True), field.annotation),
-            field.description or "",
-        )
-        for name, field in GROUPS[group].model_fields.items()
-    ]
-    return table(("Setting", "Default", "Meaning"), rows)
+    return table(("Setting", "Default", "Meaning"), _rows(group, GROUPS[group]))
+
+
+def _rows(group: str, owner: type[Settings]) -> list[Sequence[str]]:
+    """Return a row a setting, those of groups within the group as well."""
+    rows: list[Sequence[str]] = []
+    for name, field in owner.model_fields.items():
+        default = field.get_default(call_default_factory=True)
+        path = f"{group}.{name}"
+        if isinstance(default, Settings):
+            rows += _rows(path, type(default))
+        else:
+            rows.append((f"`{path}`", _default(default, field.annotation), field.description or ""))
+    return rows
 
 
 def model_settings(name: str) -> str:

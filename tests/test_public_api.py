@@ -31,7 +31,7 @@ OPTIONS = {
     "predict": ["--output", "DATA", "MODEL"],
     "evaluate": ["--output", "--success", "DATA", "MODEL"],
     "report": ["--open", "RUN"],
-    "models": ["NAME"],
+    "models": ["--parts", "NAME"],
     "summary": ["--image", "--numbers", "--outputs", "--set", "MODEL"],
     "data inspect": ["--delimiter", "--ignore", "--kind", "--skip-broken", "--target", "DATA"],
 }  # fmt: skip

@@ -1,11 +1,25 @@
 """Choices by name: every model, optimizer, schedule, activation and kind lives in a catalog."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from deepwell.errors import ConfigError, did_you_mean, listing
 
 Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a person wants to know about an entry.
+
+    Args:
+        summary: One line on what it does.
+        source: Who wrote it down.
+    """
+
+    summary: str
+    source: str
 
 
 class Catalog(Generic[Entry]):
@@ -30,9 +44,10 @@ class Catalog(Generic[Entry]):
         self._noun = noun
         self._error = error
         self._entries: dict[str, Entry] = {}
+        self._parts: dict[str, Part] = {}
 
-    def add(self, name: str, entry: Entry) -> None:
-        """Register an entry.
+    def add(self, name: str, entry: Entry, *, summary: str = "", source: str = "") -> None:
+        """Register an entry, with a line on what it does and who wrote it down.
 
         Raises:
             ValueError: The name is taken.
@@ -40,6 +55,11 @@ class Catalog(Generic[Entry]):
         if name in self._entries:
             raise ValueError(f'{self._noun} "{name}" is registered twice.')
         self._entries[name] = entry
+        self._parts[name] = Part(summary, source)
+
+    def describe(self, name: str) -> Part:
+        """Return what was said of an entry when it was registered."""
+        return self._parts[name]
 
     def __getitem__(self, name: str) -> Entry:
         if name not in self._entries:

@@ -84,7 +84,7 @@ def test_card_tells_what_a_person_must_know(
     }
     text = (predictor.save(tmp_path / "m", golden=houses, card=card) / "README.md").read_text()
     for part in (
-        *("**price**", "| Root mean square error | 1234 | 1000 … 1500 |", "| r2 | – | – … – |"),
+        *("**price**", "| Root mean square error | 1,234 | 1,000 … 1,500 |", "| r2 | – | – … – |"),
         *("Better than the mean.", r"houses\|1", "abc123", "Rows: 60", "| town | category |"),
         *("deepwell.load", "## Intended use and limits", "deepwell predict", "torch 2."),
     ):

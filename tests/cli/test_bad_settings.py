@@ -16,6 +16,7 @@ from deepwell.engine.optimizers import OPTIMIZERS
 from deepwell.engine.schedules import SCHEDULES
 from deepwell.errors import ConfigError
 from deepwell.models.catalog import MODELS, settings_class
+from deepwell.tasks.loss_catalog import LOSSES
 from deepwell.workflows import TrainSettings
 
 
@@ -40,6 +41,7 @@ OTHERS = {
     "data.image_size": "64",
     "data.delimiter": "tab",
     "model.name": "linear",
+    "task.loss": "huber",
     "engine.optimizer": "rmsprop",
     "engine.schedule": "linear",
     "engine.betas": "[0.8, 0.9]",
@@ -53,8 +55,9 @@ COMPANIONS = (
     [],
     *([f"engine.optimizer={name}"] for name in OPTIMIZERS),
     *([f"engine.schedule={name}"] for name in SCHEDULES),
+    *([f"task.loss={name}"] for name in LOSSES),
 )
-"""Some settings belong to one optimizer or schedule only."""
+"""Some settings belong to one optimizer, schedule or loss only."""
 
 
 def value_at(settings: BaseModel, name: str) -> Any:

@@ -413,7 +413,8 @@ def test_sums_kept_on_the_device_give_the_same_history():
 def test_a_bad_number_on_a_device_is_found_when_logging(gradient: bool):
     model = mlp()
     task = _Spoil(9, gradient=gradient)
-    with pytest.raises(TrainingError, match=r"no finite number by step 12 \(epoch 2\)"):
+    words = r"no finite number by step 12 \(epoch 2\)\. The first bad gradient was that of step 9\."
+    with pytest.raises(TrainingError, match=words):
         fit(model, task, train_rows(), settings=engine(log_every=4, schedule="constant"))
     good = mlp()  # the end of the first epoch is the last that was known to be good
     fit(good, Classify(), train_rows(), settings=engine(epochs=1, schedule="constant"))

@@ -1,6 +1,7 @@
 import io
 
 import pytest
+import torch
 from engine_fakes import Classify, KillAt, Killed, engine, mlp, train_rows, val_rows
 
 from deepwell.engine import Progress, fit
@@ -70,3 +71,15 @@ def test_default_is_stderr_and_off_is_silent(capsys: pytest.CaptureFixture[str])
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("epoch 1/1")
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_notes_come_first(stream: io.StringIO):
+    model = mlp()
+    for weight in model.parameters():
+        torch.nn.init.zeros_(weight)
+    fit(
+        model, Classify(), train_rows(), settings=engine(epochs=1),
+        callbacks=[Progress(stream=stream)],
+    )  # fmt: skip
+    assert stream.getvalue().startswith('Note: All units of layer "0" begin equal')

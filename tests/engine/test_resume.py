@@ -26,7 +26,10 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from deepwell.engine import Callback, Checkpoints, EngineSettings, FitResult, TensorBatches, fit
+from deepwell.engine.optimizers import OPTIMIZERS
+from deepwell.engine.trainer import Trainer
 from deepwell.errors import RunError
+from deepwell.types import Loss
 
 
 def _run(
@@ -258,3 +261,78 @@ def test_a_torn_newest_file_is_passed_over(tmp_path: Path):
     newest = Checkpoints(tmp_path).paths()[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     _assert_equal(_run(settings, tmp_path, resume=True), whole)
+
+
+class _Weighing(Classify):
+    def loss(self, outputs: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor) -> Loss:
+        losses = nn.functional.cross_entropy(outputs, targets, reduction="none")
+        return Loss((losses * weight).sum(), weight.sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        (name, {"optimizer": name})
+        for name, entry in OPTIMIZERS.items()
+        if name not in ("momentum", "rmsprop", "adamw", "nadam") and not entry.is_full_batch
+    ]
+    + [
+        ("layers", {"optimizer": "muon", "layer_decay": 0.7}),
+        ("sharp", {"optimizer": "momentum", "sharpness": 0.1, "accumulate": 2}),
+        ("ema", {"averaging": {"ema_decay": 0.8}}),
+        ("last", {"averaging": {"last_epochs": 3}}),
+        ("mixed", {"regularisation": {"mixup": 0.5, "noise": 0.1, "l1": 0.01, "max_norm": 1.0}}),
+        ("clipped", {"clip_value": 0.01, "clip_norm": 0.02}),
+        ("plateau", {"schedule": "plateau", "schedule_options": {"patience": 1}, "warmup": 0.0}),
+        ("restarts", {"schedule": "warm_restarts", "schedule_options": {"cycles": 3}}),
+    ],
+)
+def test_every_part_goes_on_bit_for_bit(tmp_path: Path, name: str, changes: dict[str, object]):
+    def run(*callbacks: Callback, resume: bool = False) -> tuple[nn.Module, FitResult]:
+        points = Checkpoints(tmp_path, resume=resume) if resume or callbacks else None
+        model = mlp(seed=8 if resume else 0, dropout=0.3)
+        settings = engine(**{"learning_rate": 0.02, "checkpoint_every": 1, "warmup": 0.2} | changes)
+        result = fit(
+            model, _Weighing(), train_rows(weighted=True, augment=True), val_batches=val_rows(),
+            settings=settings, callbacks=callbacks, checkpoints=points, seed=5,
+        )  # fmt: skip
+        return model, result
+
+    whole = run()
+    # in mid-epoch, and at the start of the last one
+    for step in (8, 13):
+        with pytest.raises(Killed):
+            run(KillAt(step), resume=step == 13)
+        if whole[1].steps < 13:
+            break
+    _assert_equal(run(resume=True), whole)
+
+
+@pytest.mark.parametrize("optimizer", ["gradient_descent", "lbfgs"])
+@pytest.mark.parametrize("step", [2, 3, 4])
+def test_full_batches_go_on_bit_for_bit(tmp_path: Path, step: int, optimizer: str):
+    settings = engine(
+        optimizer=optimizer, checkpoint_every=1, schedule="constant", epochs=5, weight_decay=0.01
+    )
+    whole = _run(settings)
+    with pytest.raises(Killed):
+        _run(settings, tmp_path, KillAt(step))
+    _assert_equal(_run(settings, tmp_path, resume=True), whole)
+
+
+def test_a_checkpoint_from_before_a_setting_existed_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = _run(engine())
+    with monkeypatch.context() as patch:
+        identity = Trainer._identity
+        new = {"averaging", "regularisation", "sharpness", "on_nan", "clip_value"}
+        patch.setattr(
+            Trainer,
+            "_identity",
+            lambda self: {k: v for k, v in identity(self).items() if k not in new},
+        )
+        _run(engine(), tmp_path, CtrlCAt(8))
+    with pytest.raises(RunError, match=r"made with clip_value = None, and 0.5 is asked for now"):
+        _run(engine(clip_value=0.5), tmp_path, resume=True)
+    _assert_equal(_run(engine(), tmp_path, resume=True), whole)

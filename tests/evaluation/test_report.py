@@ -479,3 +479,12 @@ def test_colours_have_the_contrast_of_wcag_aa(mode: str):
             shade = share * rgb[heat] + (1 - share) * rgb["paper"]
             ink = rgb["paper"] if step >= 9 else rgb["ink"]
             assert contrast(ink, shade) >= 4.5, (heat, step)
+
+
+def test_notes_of_the_engine_stand_beside_the_learning_curves(make_run: Maker):
+    folder = make_run("houses")
+    assert "begin equal" not in text_of(report.render(folder), "training")
+    note = {"kind": "note", "step": 0, "text": "All units of layer <0> begin equal."}
+    path = folder / "metrics.jsonl"
+    path.write_text(json.dumps(note) + "\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "All units of layer <0> begin equal." in text_of(report.render(folder), "training")

@@ -45,7 +45,8 @@ def test_wins_and_a_draw() -> None:
     )
     assert text == (
         "The network beats the mean by 52,300 and the linear model by 3,100 RMSE, both beyond "
-        "the 95 % interval; against gradient boosting the difference of 210 is within the noise. "
+        "the 95 % interval; against gradient boosting the difference of 210 RMSE is within "
+        "the noise. "
         "Its RMSE is 24,300 (95 % interval 22,900 to 25,900)."
     )
 

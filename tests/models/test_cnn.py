@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from deepwell.errors import ConfigError, ModelError
@@ -70,3 +70,13 @@ def test_too_small_pictures_are_explained() -> None:
 def test_wrong_settings_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):
         build("cnn", InputSpec(image_shape=(1, 16, 16)), 2, settings)
+
+
+@pytest.mark.parametrize("hidden_size", [0, 6])
+def test_gated_activations_keep_the_channels(hidden_size: int) -> None:
+    network = CNN(
+        (1, 8, 8), out_features=2, channels=(4, 6), activation="swiglu", hidden_size=hidden_size
+    )
+    widths = [m.out_channels for m in network.modules() if isinstance(m, nn.Conv2d)]
+    assert widths == [8, 8, 12, 12]
+    assert network(torch.randn(3, 1, 8, 8)).shape == (3, 2)

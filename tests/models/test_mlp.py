@@ -109,3 +109,13 @@ def test_wrong_options_of_the_class_are_explained() -> None:
 def test_mean_for_other_channels_is_refused() -> None:
     with pytest.raises(ModelError, match="one for each of the 3 channels"):
         build("mlp", InputSpec(image_shape=(3, 4, 4)), 1, {"mean": (0.1, 0.2)})
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "layer"])
+def test_gated_activations_keep_the_width(normalization: str) -> None:
+    network = MLP(
+        4, out_features=2, hidden_sizes=(5, 3), activation="geglu", normalization=normalization
+    )  # pyright: ignore
+    shapes = [tuple(m.weight.shape) for m in network.modules() if isinstance(m, nn.Linear)]
+    assert shapes == [(10, 4), (6, 5), (2, 3)]
+    assert network(torch.randn(6, 4)).shape == (6, 2)

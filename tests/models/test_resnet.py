@@ -214,3 +214,27 @@ def test_depth_that_does_not_exist_is_refused() -> None:
 def test_depth_against_the_name_is_refused() -> None:
     with pytest.raises(ConfigError, match='Unknown setting "depth"'):
         build("resnet18", InputSpec(image_shape=(3, 32, 32)), 2, {"depth": 50})
+
+
+def test_drop_path_grows_with_depth_and_acts_in_training_only() -> None:
+    torch.manual_seed(0)
+    network = ResNet(18, out_features=3, in_channels=1, stem="small", drop_path=0.4)
+    shares = [m.drop_path.share for m in network.modules() if isinstance(m, BasicBlock)]
+    assert shares == pytest.approx([0.05 * number for number in range(1, 9)])
+    images = torch.randn(4, 1, 8, 8)
+    plain = ResNet(18, out_features=3, in_channels=1, stem="small")
+    plain.load_state_dict(network.state_dict())
+    torch.testing.assert_close(network.eval()(images), plain.eval()(images))
+    for block in network.modules():
+        if isinstance(block, BasicBlock):
+            block.drop_path.share = 1 - 1e-6
+            block.drop_path.train()
+    dropped = network(images)
+    # without any residual only the short cuts are left
+    features = network.maxpool(network.relu(network.bn1(network.conv1(images))))
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        for block in stage:
+            shortcut = features if block.downsample is None else block.downsample(features)
+            features = shortcut.relu()
+    expected = network.fc(network.avgpool(features).flatten(1))
+    torch.testing.assert_close(dropped, expected)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deepwell.errors import ConfigError
-from deepwell.nn.activation import ACTIVATIONS, activation
+from deepwell.nn.activation import ACTIVATIONS, GATED, activation, width_factor
 
 FORMULAS = {
     "identity": lambda x: x,
@@ -24,7 +24,7 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if name != "softmax"])
+@pytest.mark.parametrize("name", [n for n in ACTIVATIONS if n != "softmax" and n not in GATED])
 def test_formula(name: str) -> None:
     points = [-3.0, -0.7, 0.0, 0.7, 3.0]
     values = activation(name).double()(torch.tensor(points, dtype=torch.double))
@@ -53,3 +53,30 @@ def test_each_call_makes_a_new_module() -> None:
 def test_unknown_name() -> None:
     with pytest.raises(ConfigError, match='Did you mean "leaky_relu"'):
         activation("leakyrelu")
+
+
+@pytest.mark.parametrize(
+    ("name", "gate"),
+    [("glu", "sigmoid"), ("reglu", "relu"), ("geglu", "gelu"), ("swiglu", "silu")],
+)
+def test_gated_formula(name: str, gate: str) -> None:
+    inputs = torch.randn(3, 5, 8)
+    expected = inputs[..., :4] * activation(gate)(inputs[..., 4:])
+    torch.testing.assert_close(activation(name)(inputs), expected)
+    pictures = torch.randn(2, 6, 4, 4)
+    expected = pictures[:, :3] * activation(gate)(pictures[:, 3:])
+    torch.testing.assert_close(activation(name)(pictures), expected)
+    assert width_factor(name) == 2
+    with pytest.raises(ConfigError, match="an even number of features"):
+        activation(name)(torch.zeros(2, 3))
+
+
+def test_glu_is_torchs() -> None:
+    inputs = torch.randn(3, 8)
+    torch.testing.assert_close(activation("glu")(inputs), torch.nn.functional.glu(inputs))
+
+
+def test_every_name_says_what_it_does() -> None:
+    for name in ACTIVATIONS:
+        assert ACTIVATIONS.describe(name).summary.endswith("."), name
+        assert ACTIVATIONS.describe(name).source, name

@@ -16,6 +16,8 @@ VARIANCE = {
     "lecun_uniform": 1 / FAN_IN,
     "orthogonal": 1 / FAN_IN,
     "torch": 1 / (3 * FAN_IN),
+    "normal": 0.05**2,
+    "uniform": 0.1**2 / 12,
     "zeros": 0.0,
 }
 

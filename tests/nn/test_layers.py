@@ -141,3 +141,9 @@ def test_inputs_that_do_not_fit_are_explained() -> None:
         Conv2D(3)(torch.randn(2, 5, 2, 2))
     with pytest.raises(ModelError, match="fewer poolings"):
         MaxPooling2D()(torch.randn(2, 5, 1, 1))
+
+
+def test_gated_activations_leave_as_many_units_as_asked_for() -> None:
+    assert Dense(3, activation="glu")(torch.zeros(2, 5)).shape == (2, 3)
+    pictures = Conv2D(3, 3, activation="swiglu")(torch.zeros(2, 1, 5, 5))
+    assert pictures.shape == (2, 3, 3, 3)

@@ -176,6 +176,20 @@ def show_models() -> None:
         table.add_row(f"[bold]{name}[/bold]", reads, escape(entry.summary))
     console.print(table)
     console.print("Paper, shapes, parameters and settings of one: deepwell models resnet18")
+    console.print("Optimizers, losses and all other parts by name: deepwell models --parts")
+
+
+def show_parts() -> None:
+    """Print everything that can be chosen by name: what it does, who wrote it down."""
+    from deepwell.engine.parts import parts
+
+    for title, setting, members in parts():
+        heading = f"[bold]{title}[/bold]"
+        console.print(f"{heading}  {setting}=NAME" if setting else heading)
+        table = grid("Name", "What it does", "Source", whole=(0,))
+        for part in members:
+            table.add_row(part.name, escape(part.summary), f"[dim]{escape(part.source)}[/dim]")
+        console.print(table)
 
 
 def show_model(name: str) -> None:

@@ -40,6 +40,7 @@ class TrainState:
         precision: What the network computes with, in words.
         device: Where it computes.
         stopped: Why the training is over, in words; None while it runs.
+        notes: What a person should know about the training, in sentences.
     """
 
     epoch: int
@@ -58,6 +59,7 @@ class TrainState:
     precision: str
     device: str
     stopped: str | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

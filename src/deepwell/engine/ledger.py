@@ -24,6 +24,9 @@ class Ledger:
         epoch_began: The value of `seconds` when the epoch began.
         history: One record an epoch.
         stopped: Why the training is over, or None.
+        skipped: Steps that were left out.
+        skipped_in_a_row: Of them, the last ones without a good one between.
+        first_skipped: Which was the first of them, in words.
     """
 
     step: int = 0
@@ -38,6 +41,9 @@ class Ledger:
     epoch_began: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     stopped: str | None = None
+    skipped: int = 0
+    skipped_in_a_row: int = 0
+    first_skipped: str = ""
 
     @property
     def epochs_begun(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from deepwell.engine.checkpoint import Checkpoints
 from deepwell.engine.interfaces import Batches, TaskLike
+from deepwell.engine.optimizers import OPTIMIZERS
+from deepwell.engine.passes import search_step, sharp_step
 from deepwell.engine.result import FitResult
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.trainer import Trainer
@@ -79,17 +81,26 @@ def fit(
         checkpoints=checkpoints,
         seed=seed,
     )
+    step = _kind_of_step(trainer.settings)
     with trainer.session():
         while trainer.is_running:
             rows = trainer.open_epoch()
-            while trainer.is_running and train_step(trainer, rows):
+            while trainer.is_running and step(trainer, rows):
                 trainer.after_step()
             trainer.close_epoch()
         return trainer.finish()
 
 
+def _kind_of_step(settings: EngineSettings) -> Callable[[Trainer, Iterator[Batch]], bool]:
+    if OPTIMIZERS[settings.optimizer].is_searching:
+        return search_step
+    return train_step if settings.sharpness is None else sharp_step
+
+
 def train_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:
     """Do one optimizer step on the next `accumulate` batches, or fewer at the end of an epoch.
+
+    Optimizers of the full batch take all batches of the epoch.
 
     Every loss is divided by the weight of the first batch, which keeps numbers of ordinary size,
     and the sum of the gradients is put right once by the weight of all: with one batch a step
@@ -100,7 +111,7 @@ def train_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:
     """
     first: Tensor | None = None
     total: Tensor | None = None
-    for batch in islice(rows, trainer.settings.accumulate):
+    for batch in islice(rows, trainer.micro_batches):
         with trainer.precision.autocast():
             loss, outputs = trainer.task.training_step(trainer.model, batch)
         trainer.note(batch, loss, outputs)

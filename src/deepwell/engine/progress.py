@@ -45,6 +45,8 @@ class Progress(Callback):
         self._start = state
         self._last_step = state.step
         self._last_line = time.monotonic()
+        for note in state.notes:
+            print(f"Note: {note}", file=self._out, flush=True)
         if self._out.isatty():
             self._bar = _make_bar(self._out)
             self._bar.add_task("", total=state.total_steps, completed=state.step, facts="", time="")

@@ -20,6 +20,8 @@ class FitResult:
         interrupted: Whether Ctrl-C ended it; it can be resumed then.
         precision: What the network computed with, in words.
         device: Where it computed.
+        notes: What a person should know about the training, in sentences.
+        skipped: Steps that were left out because of numbers that are not finite.
     """
 
     history: list[dict[str, Any]]
@@ -30,3 +32,5 @@ class FitResult:
     interrupted: bool
     precision: str
     device: str
+    notes: tuple[str, ...] = ()
+    skipped: int = 0

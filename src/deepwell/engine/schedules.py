@@ -2,7 +2,9 @@
 
 Each one maps ``(step, total_steps, warmup_steps)`` to the factor by which the learning rate is
 multiplied. `step` counts the optimizer steps that are done, from 0 to `total_steps` − 1. Because
-nothing is remembered, a resumed run needs no state of a schedule.
+nothing is remembered, a resumed run needs no state of a schedule. What else shapes a curve is an
+argument by name with a default, see `ScheduleOptions`. Only `plateau` looks at the validation
+rows; what it remembers is in `deepwell.engine.plateau`.
 """
 
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from math import cos, pi
 
 from deepwell.catalog import Catalog
 
-Schedule = Callable[[int, int, int], float]
+Schedule = Callable[..., float]
 
 
 def _rise(step: int, warmup_steps: int) -> float:
@@ -61,8 +63,14 @@ def cosine(step: int, total_steps: int, warmup_steps: int) -> float:
     return 0.5 * (1 + cos(pi * _progress(step, total_steps, warmup_steps)))
 
 
-def step_down(step: int, total_steps: int, warmup_steps: int) -> float:
+def step_down(step: int, total_steps: int, warmup_steps: int, *, factor: float = 0.1) -> float:
     """Divide by 10 at one half and again at three quarters of the way.
+
+    Args:
+        step: Steps done.
+        total_steps: Steps in all.
+        warmup_steps: Steps in which the rate rises.
+        factor: What the rate is multiplied by, instead of 0.1.
 
     Reference:
         He, Zhang, Ren, Sun: Deep Residual Learning for Image Recognition (2015), section 4.2.
@@ -74,11 +82,17 @@ def step_down(step: int, total_steps: int, warmup_steps: int) -> float:
     if step < warmup_steps:
         return _rise(step, warmup_steps)
     share = step / max(1, total_steps)
-    return 1.0 if share < 0.5 else 0.1 if share < 0.75 else 0.01
+    return 1.0 if share < 0.5 else factor if share < 0.75 else 1 / (1 / factor) ** 2
 
 
-def exponential(step: int, total_steps: int, warmup_steps: int) -> float:
+def exponential(step: int, total_steps: int, warmup_steps: int, *, floor: float = 0.01) -> float:
     """Lose the same share at each step, down to one hundredth at the end.
+
+    Args:
+        step: Steps done.
+        total_steps: Steps in all.
+        warmup_steps: Steps in which the rate rises.
+        floor: What is left of the rate at the end, instead of one hundredth.
 
     Example:
         >>> [round(exponential(step, 4, 0), 3) for step in range(4)]
@@ -86,7 +100,7 @@ def exponential(step: int, total_steps: int, warmup_steps: int) -> float:
     """
     if step < warmup_steps:
         return _rise(step, warmup_steps)
-    return 0.01 ** _progress(step, total_steps, warmup_steps)
+    return floor ** _progress(step, total_steps, warmup_steps)
 
 
 def one_cycle(step: int, total_steps: int, warmup_steps: int) -> float:
@@ -109,10 +123,116 @@ def one_cycle(step: int, total_steps: int, warmup_steps: int) -> float:
     return end + (1 - end) * 0.5 * (1 + cos(pi * _progress(step, total_steps, rise)))
 
 
+def polynomial(step: int, total_steps: int, warmup_steps: int, *, power: float = 2.0) -> float:
+    """Fall towards zero as a power of the share of steps that is left, the square by default.
+
+    Args:
+        step: Steps done.
+        total_steps: Steps in all.
+        warmup_steps: Steps in which the rate rises.
+        power: 1 is a straight line.
+
+    Reference:
+        Chen et al.: DeepLab (2017), section 4.1.1.
+
+    Example:
+        >>> [polynomial(step, 4, 0) for step in range(4)]
+        [1.0, 0.5625, 0.25, 0.0625]
+    """
+    if step < warmup_steps:
+        return _rise(step, warmup_steps)
+    return (1.0 - _progress(step, total_steps, warmup_steps)) ** power
+
+
+def warm_restarts(step: int, total_steps: int, warmup_steps: int, *, cycles: int = 4) -> float:
+    """Fall along half a cosine, again and again from the top, four times by default.
+
+    Args:
+        step: Steps done.
+        total_steps: Steps in all.
+        warmup_steps: Steps in which the rate rises.
+        cycles: How often; all are equally long.
+
+    Reference:
+        Loshchilov and Hutter: SGDR, Stochastic Gradient Descent with Warm Restarts (2017),
+        equation 5.
+
+    Example:
+        >>> [round(warm_restarts(step, 8, 0, cycles=2), 3) for step in range(8)]
+        [1.0, 0.854, 0.5, 0.146, 1.0, 0.854, 0.5, 0.146]
+    """
+    if step < warmup_steps:
+        return _rise(step, warmup_steps)
+    length = max(1, total_steps - warmup_steps)
+    place = (step - warmup_steps) * cycles % length  # in whole numbers: no restart is missed
+    return 0.5 * (1 + cos(pi * place / length))
+
+
+def stable_decay(
+    step: int, total_steps: int, warmup_steps: int, *, decay_share: float = 0.2
+) -> float:
+    """Stay, and fall on a straight line towards zero in the last fifth of the steps.
+
+    Args:
+        step: Steps done.
+        total_steps: Steps in all.
+        warmup_steps: Steps in which the rate rises.
+        decay_share: Share of all steps in which the rate falls.
+
+    Reference:
+        Hu et al.: MiniCPM (2024): warm-up, stable, decay.
+
+    Example:
+        >>> [round(stable_decay(step, 10, 0), 3) for step in (0, 7, 8, 9)]
+        [1.0, 1.0, 1.0, 0.5]
+    """
+    if step < warmup_steps:
+        return _rise(step, warmup_steps)
+    length = max(1.0, decay_share * total_steps)
+    return min(1.0, (total_steps - step) / length)
+
+
+def inverse_sqrt(step: int, total_steps: int, warmup_steps: int) -> float:
+    """Fall as one over the root of the number of steps, counted from the end of the warm-up.
+
+    Reference:
+        Vaswani et al.: Attention Is All You Need (2017), equation 3, scaled to 1 at its top.
+
+    Example:
+        >>> [round(inverse_sqrt(step, 100, 3), 3) for step in (0, 3, 15)]
+        [0.25, 1.0, 0.5]
+    """
+    if step < warmup_steps:
+        return _rise(step, warmup_steps)
+    return ((warmup_steps + 1) / (step + 1)) ** 0.5
+
+
+def plateau(step: int, total_steps: int, warmup_steps: int) -> float:
+    """Stay, and divide by 10 whenever the monitored value has not improved for some epochs.
+
+    This function gives the part that depends on the step; the other one is in
+    `deepwell.engine.plateau`.
+
+    Example:
+        >>> [plateau(step, 4, 1) for step in range(4)]
+        [0.5, 1.0, 1.0, 1.0]
+    """
+    return constant(step, total_steps, warmup_steps)
+
+
 SCHEDULES: Catalog[Schedule] = Catalog("schedule")
-SCHEDULES.add("cosine", cosine)
-SCHEDULES.add("constant", constant)
-SCHEDULES.add("step", step_down)
-SCHEDULES.add("exponential", exponential)
-SCHEDULES.add("one_cycle", one_cycle)
-SCHEDULES.add("linear", linear)
+for _name, _schedule, _source in (
+    ("cosine", cosine, "Loshchilov, Hutter: SGDR (2017), without restarts"),
+    ("constant", constant, "Robbins, Monro: A Stochastic Approximation Method (1951)"),
+    ("step", step_down, "He et al.: Deep Residual Learning (2015), section 4.2"),
+    ("exponential", exponential, "Senior et al.: An empirical study of learning rates (2013)"),
+    ("one_cycle", one_cycle, "Smith, Topin: Super-Convergence (2018)"),
+    ("linear", linear, "Devlin et al.: BERT (2018), appendix A.2"),
+    ("polynomial", polynomial, "Chen et al.: DeepLab (2017), section 4.1.1"),
+    ("warm_restarts", warm_restarts, "Loshchilov, Hutter: SGDR (2017), equation 5"),
+    ("stable_decay", stable_decay, "Hu et al.: MiniCPM (2024)"),
+    ("inverse_sqrt", inverse_sqrt, "Vaswani et al.: Attention Is All You Need (2017), equation 3"),
+    ("plateau", plateau, "He et al.: Deep Residual Learning (2015), section 3.4"),
+):
+    _summary = (_schedule.__doc__ or "").partition("\n")[0]
+    SCHEDULES.add(_name, _schedule, summary=_summary, source=_source)

@@ -9,9 +9,15 @@ from pydantic import Field, field_validator, model_validator
 
 from deepwell.catalog import Catalog
 from deepwell.config import Settings
-from deepwell.engine.optimizers import OPTIMIZERS
+from deepwell.engine.optimizers.catalog import OPTIMIZERS
+from deepwell.engine.options import (
+    USED_BY,
+    AveragingSettings,
+    RegularisationSettings,
+    ScheduleOptions,
+)
 from deepwell.engine.schedules import SCHEDULES
-from deepwell.errors import ConfigError
+from deepwell.errors import ConfigError, listing
 
 
 class EngineSettings(Settings):
@@ -28,8 +34,8 @@ class EngineSettings(Settings):
         Traceback (most recent call last):
             ...
         deepwell.errors.ConfigError: Setting "optimizer": Unknown optimizer "adamm". Did you mean \
-"adam"? Known: sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, nadam, radam, adamax. \
-Got: 'adamm'.
+"adam"? Known: sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, nadam, radam, adamax, \
+lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     """
 
     epochs: int = Field(default=20, ge=1)
@@ -42,21 +48,42 @@ Got: 'adamm'.
     """Batches whose gradients are added up for one optimizer step: less memory, same result."""
 
     optimizer: str = "adamw"
-    """sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, nadam, radam or adamax."""
+    """By name: sgd, momentum, adamw, lion, muon, lbfgs and more, see `deepwell models --parts`."""
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Step size at the top of the schedule; None: the optimizer's own default."""
     weight_decay: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Pull of the weights towards zero, not for biases, norms and embeddings; None: default."""
     momentum: float | None = Field(default=None, ge=0, lt=1)
-    """Memory of earlier steps, for sgd, momentum, nesterov and rmsprop; None: default."""
+    """Memory of earlier steps, for sgd, momentum, nesterov, rmsprop, muon and gradient_descent;
+    None: default."""
     betas: tuple[float, float] | None = None
-    """Memory of mean and square, each in 0 … 1, for the family of Adam; None: default."""
+    """Memory of mean and square, each in 0 … 1, for the family of Adam, lion and muon; None:
+    default."""
+    layer_decay: float | None = Field(default=None, gt=0, le=1)
+    """Each layer learns at this share of the rate of the layer above it; None: all alike. For
+    fine-tuning; 0.65 to 0.9 is usual."""
+    sharpness: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Radius ρ within which the loss shall be low everywhere (SAM); each step then costs two.
+    0.05 is usual; None: off."""
     schedule: str = "cosine"
-    """cosine, constant, step, exponential, one_cycle or linear."""
+    """By name: cosine, constant, step, one_cycle, plateau and more, see `deepwell models
+    --parts`."""
+    schedule_options: ScheduleOptions = ScheduleOptions()
+    """What shapes the schedule."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
     """Share of all steps in which the learning rate rises from zero."""
     clip_norm: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Largest length of the gradient over all weights; None: no limit."""
+    clip_value: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """Largest absolute value in the gradient, before clip_norm; None: no limit."""
+    on_nan: Literal["stop", "skip"] = "stop"
+    """A loss or gradient that is no finite number: stop, or leave the step out and go on. "skip"
+    waits for the device in each step."""
+
+    regularisation: RegularisationSettings = RegularisationSettings()
+    """Penalties, limits and noise."""
+    averaging: AveragingSettings = AveragingSettings()
+    """Means of weights over time."""
 
     monitor: str = "loss"
     """What decides which epoch is the best: "loss" or a score of the task, such as accuracy."""
@@ -109,6 +136,56 @@ Got: 'adamm'.
                 )
         if self.optimizer == "nesterov" and self.momentum == 0:
             raise ValueError('The optimizer "nesterov" needs a momentum above 0. Got: 0.')
+        return self
+
+    @model_validator(mode="after")
+    def _options_fit_the_schedule(self) -> EngineSettings:
+        for name in self.schedule_options.given():
+            if self.schedule not in USED_BY[name]:
+                raise ValueError(
+                    f'The schedule "{self.schedule}" does not use {name}, which is for '
+                    f"{listing(USED_BY[name])}: leave schedule_options.{name} out."
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> EngineSettings:
+        entry = OPTIMIZERS[self.optimizer]
+        if entry.is_full_batch and self.accumulate > 1:
+            raise ValueError(
+                f'The optimizer "{self.optimizer}" takes one step an epoch over all batches: '
+                "leave accumulate out."
+            )
+        if entry.is_searching:
+            refused = {
+                "layer_decay": self.layer_decay,
+                "sharpness": self.sharpness,
+                "clip_norm": self.clip_norm,
+                "clip_value": self.clip_value,
+                "on_nan": None if self.on_nan == "stop" else self.on_nan,
+                "regularisation.max_norm": self.regularisation.max_norm,
+            }
+            for name, value in refused.items():
+                if value is not None:
+                    raise ValueError(
+                        f'The optimizer "{self.optimizer}" searches along a line on the true '
+                        f"loss, where {name} has no meaning: leave {name} out."
+                    )
+            if self.precision == "fp16":
+                raise ValueError(
+                    f'The optimizer "{self.optimizer}" needs the true gradient, and '
+                    "precision=fp16 scales it: use fp32."
+                )
+        if self.sharpness is not None and self.precision == "fp16":
+            raise ValueError(
+                "sharpness does not go with precision=fp16, which may drop a step half-way: use "
+                "bf16 or fp32."
+            )
+        last = self.averaging.last_epochs
+        if last is not None and last > self.epochs:
+            raise ValueError(
+                f"averaging.last_epochs = {last}, but there are only {self.epochs} epochs."
+            )
         return self
 
 

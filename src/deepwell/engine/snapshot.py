@@ -12,6 +12,11 @@ from deepwell.errors import RunError
 
 Scalars = dict[str, dict[str, Any]]
 
+_HISTORIES = ("old_dirs", "old_stps", "ro")
+"""Parts of the state of L-BFGS that are lists of tensors."""
+_SCRATCH = ("al",)
+"""Parts that are only room for intermediate results."""
+
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors under longer names."""
@@ -51,7 +56,9 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor]
         for key, value in values.items():
             if isinstance(value, Tensor):
                 tensors[f"{index}.{key}"] = value
-            else:
+            elif key in _HISTORIES:
+                tensors |= {f"{index}.{key}.{i:04d}": t for i, t in enumerate(value or ())}
+            elif key not in _SCRATCH:
                 scalars.setdefault(str(index), {})[key] = value
     return tensors, scalars
 
@@ -66,12 +73,20 @@ def load_optimizer_state(
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Any]] = {int(i): dict(v) for i, v in scalars.items()}
-    for name, tensor in tensors.items():
+    for name, tensor in sorted(tensors.items()):
         index, _, key = name.partition(".")
         parameter = parameters[int(index)]
+        key, _, place = key.partition(".")
+        if place:
+            # a copy: products over memory that begins elsewhere are rounded in another way
+            state.setdefault(int(index), {}).setdefault(key, []).append(tensor.clone())
+            continue
         if tensor.shape == parameter.shape:
             tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
-        state.setdefault(int(index), {})[key] = tensor
+        state.setdefault(int(index), {})[key] = tensor.clone()
+    for values in state.values():
+        if "func_evals" in values:  # L-BFGS: an empty list has left no trace
+            values.update({name: values.get(name, []) for name in _HISTORIES})
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 

@@ -5,26 +5,30 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
 
+from deepwell.engine.averaging import WeightAverage
 from deepwell.engine.batches import as_batches, seed_of
 from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
 from deepwell.engine.checkpoint import Checkpoint, Checkpoints
 from deepwell.engine.devices import resolve_device
-from deepwell.engine.finite import explain_gradient, explain_loss
+from deepwell.engine.finite import birthplace, explain_gradient, explain_loss
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
 from deepwell.engine.ledger import Ledger
 from deepwell.engine.means import RunningMeans
+from deepwell.engine.mixing import Mixing, MixingTask
+from deepwell.engine.optimizers import OPTIMIZERS
 from deepwell.engine.precision import choose_precision, lay_channels_last, wants_channels_last
 from deepwell.engine.result import FitResult
 from deepwell.engine.settings import EngineSettings
+from deepwell.engine.skipping import Skipping
 from deepwell.engine.snapshot import (
     check_fit,
     prefixed,
@@ -32,6 +36,7 @@ from deepwell.engine.snapshot import (
     set_random_state,
     under,
 )
+from deepwell.engine.symmetry import explain_symmetry
 from deepwell.engine.update import Update
 from deepwell.engine.validation import validate
 from deepwell.errors import ConfigError, RunError, TrainingError
@@ -75,7 +80,9 @@ class Trainer:
             raise ConfigError(f"A seed must be 0 or more. Got: seed={seed}.")
         self.device = resolve_device(settings.device)
         self.settings = settings
-        self.task = task
+        change = settings.regularisation
+        self.task = MixingTask(task) if change.mixup or change.cutmix else task
+        self._mixing = Mixing(change, seed=seed) if change.changes_rows else None
         self.seed = seed
         self.callbacks = Callbacks(callbacks)
         self.checkpoints = checkpoints
@@ -86,6 +93,15 @@ class Trainer:
         self.model = model
         _check_trainable(model)
         self._place(batches, val_batches)
+        self.notes = explain_symmetry(model)
+        is_averaged = settings.averaging.is_on
+        self._average = (
+            WeightAverage(model, settings.averaging, epochs=settings.epochs)
+            if is_averaged
+            else None
+        )
+        self._skipping = Skipping(model) if settings.on_nan == "skip" else None
+        self._seen: list[Batch] = []
         self._update = Update(
             model,
             settings=settings,
@@ -94,10 +110,11 @@ class Trainer:
             needs_scaler=self.precision.needs_scaler,
         )
         # reading is free on a processor only; elsewhere bad numbers are found when logging
-        self._reads_each_step = self.device.type == "cpu"
+        self._reads_each_step = self.device.type == "cpu" or self._skipping is not None
         self._guard = InterruptGuard()
         self._epoch_random = random_state(self.device)
         self._resumed_random: dict[str, Tensor] | None = None
+        self._first_step = 0
         self._clock = time.perf_counter()
 
     def _place(
@@ -119,7 +136,10 @@ class Trainer:
             self.model,
             batch_rows=self.batches.batch_size or 0,
         )
-        steps = math.ceil(len(self.batches) / self.settings.accumulate) * self.settings.epochs
+        is_full = OPTIMIZERS[self.settings.optimizer].is_full_batch
+        self.micro_batches = None if is_full else self.settings.accumulate
+        in_step = self.micro_batches or len(self.batches)
+        steps = math.ceil(len(self.batches) / in_step) * self.settings.epochs
         self.total_steps = min(steps, self.settings.max_steps or steps)
 
     @contextlib.contextmanager
@@ -161,12 +181,18 @@ class Trainer:
         rows = self.batches.epoch(self.ledger.epoch, start=self.ledger.position)
         if resumed is not None:
             set_random_state(resumed, self.device)
+        if self._mixing is not None:
+            return self._mixing.stream(rows, self.ledger.epoch, self.ledger.position)
         return rows
 
     def note(self, batch: Batch, loss: Loss, outputs: Tensor) -> None:
         """Count a batch and add its loss and scores to the running means."""
-        if self._reads_each_step and not math.isfinite(loss.sum.item()):
-            self._fail(f"The loss is not a finite number at {self._here()}.", explain_loss(batch))
+        if self._reads_each_step:
+            self._seen.append(batch)
+            if not math.isfinite(loss.sum.item()):
+                self._refuse("The loss", explain_loss(batch))
+                self.ledger.note_batch(len(batch.targets))
+                return
         with torch.no_grad():
             scores = self.task.scores(outputs.detach(), batch.targets)
             self.means.add(loss, scores, batch.weight)
@@ -182,11 +208,63 @@ class Trainer:
         Args:
             correction: Factor for all gradients, a scalar, or None for 1.
         """
-        if not self._update.prepare(correction):
-            text = f"A gradient is not a finite number at {self._here()}."
-            self._fail(text, explain_gradient(self.model))
-        self.ledger.learning_rate = self._update.apply(self.ledger.step)
+        is_good = self._skipping is None or not self._skipping.is_due
+        if is_good and not self._update.prepare(correction):
+            self._refuse("A gradient", explain_gradient(self.model))
+            is_good = False
+        if not is_good and not self.ledger.first_skipped:
+            place = birthplace(self.model, self.task, self._seen, self.precision)
+            self.ledger.first_skipped = f"the first was {self._here()}. {place}".rstrip()
+        if is_good:
+            self.ledger.learning_rate = self._update.apply(self.ledger.step)
+        self._end_step(is_good)
+
+    def search(self, evaluate: Callable[[], Tensor]) -> None:
+        """Do the step of an optimizer that evaluates the loss several times.
+
+        Args:
+            evaluate: Sets the gradients and returns the loss, see `complete`.
+        """
+        before = {name: tensor.clone() for name, tensor in weights_of(self.model).items()}
+        self.ledger.learning_rate = self._update.search(evaluate, self.ledger.step)
+        if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
+            copy_weights(weights_of(self.model), before)
+            self._refuse("A weight", "Lower learning_rate.")
+        self._end_step(True)
+
+    def complete(self, loss: Tensor, correction: Tensor | None) -> Tensor:
+        """Correct gradients and add the penalty to them and to the loss, which is returned."""
+        return self._update.complete(loss, correction)
+
+    def forget_gradients(self) -> None:
+        """Free the gradients."""
+        self._update.forget_gradients()
+
+    def _end_step(self, is_good: bool) -> None:
         self.ledger.step += 1
+        self._seen.clear()
+        if self._skipping is not None:
+            self._skipping.end_step(self.model, is_good)
+            if is_good:
+                self.ledger.skipped_in_a_row = 0
+            else:
+                self._update.forget_gradients()
+        if self._average is not None and is_good:
+            self._average.after_step(self.model, self.ledger.step)
+
+    def _refuse(self, what: str, remedy: str) -> None:
+        """Stop because of a number that is not finite, or note that this step is left out."""
+        what = f"{what} is not a finite number at {self._here()}."
+        if self._skipping is None:
+            place = birthplace(self.model, self.task, self._seen, self.precision)
+            self._fail(f"{what} {place}".rstrip(), remedy)
+        if self._skipping.is_due:
+            return
+        self._skipping.is_due = True
+        self.ledger.skipped += 1
+        self.ledger.skipped_in_a_row += 1
+        if self.ledger.skipped_in_a_row >= Skipping.MOST:
+            self._fail(f"{what} So it was in {Skipping.MOST} steps in a row.", remedy)
 
     def after_step(self) -> None:
         """Log, save or stop, if it is time."""
@@ -208,14 +286,21 @@ class Trainer:
         if self.is_interrupted:
             return
         train = self.means.read()
-        self._require_finite(train["loss"])
-        val: dict[str, float] = {}
-        if self.val_batches is not None:
-            val = validate(
-                self.model, self.task, self.val_batches, self.precision, device=self.device
+        if self._skipping is not None and self.means.sums()[1] == 0:
+            self._fail(
+                f"No step of epoch {self.ledger.epoch + 1} could be done.", "Look at the rows."
             )
-            self._require_finite_val(val["loss"])
-        is_best = self._compare((val or train)[self.settings.monitor])
+        self._require_finite(train["loss"])
+        with self._averaged():
+            val: dict[str, float] = {}
+            if self.val_batches is not None:
+                val = validate(
+                    self.model, self.task, self.val_batches, self.precision, device=self.device
+                )
+                self._require_finite_val(val["loss"])
+            is_best = self._compare((val or train)[self.settings.monitor])
+        if self._update.plateau is not None:
+            self._update.plateau.note(is_best)
         self._read_clock()
         self.ledger.end_epoch(
             {
@@ -232,6 +317,18 @@ class Trainer:
         if not self.is_running or (self.checkpoints is not None and self.checkpoints.is_due):
             self._save()
 
+    @contextlib.contextmanager
+    def _averaged(self) -> Generator[None]:
+        """Give the network its mean weights while it is validated and compared, if it has any."""
+        average = self._average
+        if average is None:
+            yield
+            return
+        average.after_epoch(self.model, self.ledger.epoch + 1)
+        with average.in_place(self.model):
+            average.refresh(self.model, self.batches, self.ledger.epoch, self.precision)
+            yield
+
     def finish(self) -> FitResult:
         """Put the best weights back and report."""
         self._read_clock()
@@ -241,6 +338,13 @@ class Trainer:
         if best_epoch is not None and self.best.restore(self.model):
             stopped += f" The network has the weights of epoch {best_epoch}, the best by "
             stopped += f"validation {self.settings.monitor}."
+        elif self._average is not None and self._average.is_ready:
+            copy_weights(weights_of(self.model), self._average.weights)
+            stopped += " The network has mean weights."
+        if ledger.skipped:
+            skipped = self._count("step", ledger.skipped)
+            stopped += f" {skipped} left out because of numbers that are not finite; "
+            stopped += ledger.first_skipped
         self.model.eval()
         return FitResult(
             history=ledger.history,
@@ -251,6 +355,8 @@ class Trainer:
             interrupted=self.is_interrupted,
             precision=self.precision.sentence,
             device=str(self.device),
+            notes=self.notes,
+            skipped=ledger.skipped,
         )
 
     def state(self) -> TrainState:
@@ -274,6 +380,7 @@ class Trainer:
             precision=self.precision.sentence,
             device=str(self.device),
             stopped=ledger.stopped,
+            notes=self.notes,
         )
 
     def _log(self) -> None:
@@ -311,11 +418,15 @@ class Trainer:
 
     def _require_finite(self, loss: float) -> None:
         """Stop if the sum since the start of the epoch, or a gradient on the device, is bad."""
-        words = f"by {self._here(done=True)}"
-        if not math.isfinite(loss):
-            self._fail(f"The loss was no finite number {words}.", explain_gradient(self.model))
-        if not self._update.is_good():
-            self._fail(f"A gradient was no finite number {words}.", explain_gradient(self.model))
+        is_good = self._update.is_good()
+        if is_good and math.isfinite(loss):
+            return
+        what = "A gradient" if math.isfinite(loss) else "The loss"
+        what = f"{what} was no finite number by {self._here(done=True)}."
+        if not is_good:
+            first = self._first_step + self._update.good_steps() + 1
+            what += f" The first bad gradient was that of step {first:,}."
+        self._fail(what, explain_gradient(self.model))
 
     def _require_finite_val(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -369,14 +480,17 @@ class Trainer:
             **prefixed("random", random_state(self.device)),
             **prefixed("epoch_random", self._epoch_random),
         }
-        if has_best and not is_current:
+        if has_best and (self._average is not None or not is_current):
             tensors |= prefixed("best", self.best.weights or {})
+        if self._average is not None:
+            tensors |= prefixed("average", self._average.weights)
         state = {
             "identity": self._identity(),
             "ledger": self.ledger.to_json(),
             "means": self.means.sums(),
             "best": {"epoch": self.best.epoch, "value": self.best.value, "is_kept": has_best},
             "update": self._update.to_json(),
+            "average": None if self._average is None else self._average.to_json(),
         }
         path = self.checkpoints.save(self.ledger.step, tensors, state)
         self.callbacks.checkpoint_saved(self.state(), path)
@@ -393,10 +507,12 @@ class Trainer:
             self._load(checkpoint)
 
     def _check_identity(self, saved: Mapping[str, Any]) -> None:
+        # what an older version did not know was as it is by default now
+        known = {**EngineSettings().model_dump(mode="json"), **saved}
         for name, value in self._identity().items():
-            if saved.get(name) != value:
+            if known.get(name) != value:
                 raise RunError(
-                    f"The checkpoint was made with {name} = {saved.get(name)}, and {value} is "
+                    f"The checkpoint was made with {name} = {known.get(name)}, and {value} is "
                     "asked for now: resume with the settings of the first run, or start anew."
                 )
 
@@ -407,8 +523,13 @@ class Trainer:
         copy_weights(current, saved)
         self._update.load(under("update", tensors), state["update"])
         self.ledger = Ledger.from_json(state["ledger"])
+        self._first_step = self.ledger.step
         self.means.load(state["means"])
         self._load_best(state["best"], under("best", tensors))
+        if self._average is not None:
+            self._average.load(under("average", tensors), state["average"])
+        if self._skipping is not None:
+            self._skipping.end_step(self.model, is_good=True)
         random = under("random", tensors)
         set_random_state(random, self.device)
         if self.ledger.position:

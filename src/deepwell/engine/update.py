@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from deepwell.engine.optimizers import base_rate, build_optimizer
+from deepwell.engine.optimizers import base_rate, build_optimizer, shrinkable
+from deepwell.engine.penalty import limit_norms, penalty_of
+from deepwell.engine.plateau import Plateau
 from deepwell.engine.schedules import SCHEDULES
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.snapshot import Scalars, load_optimizer_state, optimizer_state
 
 
 class Update:
-    """Optimizer, learning rate, clipping and loss scaling of one training.
+    """Optimizer, learning rate, penalty, clipping and loss scaling of one training.
 
     Whether the gradient is finite is known before each update on a processor, where reading is
-    free. Elsewhere it is only noted on the device, for `is_good` to be read once in a while.
+    free, and wherever bad steps are to be skipped. Elsewhere it is only noted on the device, for
+    `is_good` to be read once in a while.
 
     Args:
         model: On the device.
@@ -41,17 +45,27 @@ class Update:
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.base_rate = base_rate(settings)
         self._clip_norm = settings.clip_norm
+        self._clip_value = settings.clip_value
+        self._penalty = penalty_of(model, settings)
+        self._max_norm = settings.regularisation.max_norm
+        self._limited = [] if self._max_norm is None else shrinkable(model)
         self._schedule = SCHEDULES[settings.schedule]
+        options = settings.schedule_options.given()
+        self.plateau = Plateau(**options) if settings.schedule == "plateau" else None  # pyright: ignore[reportArgumentType]
+        self._options = {} if self.plateau is not None else options
         self._total_steps = total_steps
         self._warmup_steps = round(settings.warmup * total_steps)
         self._scaler = torch.amp.GradScaler(device.type) if needs_scaler else None
-        self._reads_each_step = device.type == "cpu"
+        self._reads_each_step = device.type == "cpu" or settings.on_nan == "skip"
         # becomes NaN at the first gradient that is not finite, and stays NaN
         self._trace = torch.zeros((), device=device)
+        self._good_steps = torch.zeros((), device=device, dtype=torch.int64)
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step (0, 1, …)."""
-        return self.base_rate * self._schedule(step, self._total_steps, self._warmup_steps)
+        factor = self._schedule(step, self._total_steps, self._warmup_steps, **self._options)
+        rate = self.base_rate * factor
+        return rate if self.plateau is None else rate * self.plateau.factor
 
     def scale(self, loss: Tensor) -> Tensor:
         """Return the loss as its gradient shall be taken: larger in 16-bit training."""
@@ -69,7 +83,15 @@ class Update:
         if correction is not None:
             for gradient in gradients:
                 gradient.mul_(correction)
-        if self._clip_norm is not None:
+        if self._penalty is not None:
+            self._penalty.add_gradient()
+        if self._clip_value is not None:
+            # an infinite value would pass for a large one afterwards
+            sizes = _norms(gradients)
+            nn.utils.clip_grad_value_(self.parameters, self._clip_value, foreach=True)
+            if self._clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.parameters, self._clip_norm, foreach=True)
+        elif self._clip_norm is not None:
             sizes = [nn.utils.clip_grad_norm_(self.parameters, self._clip_norm, foreach=True)]
         else:
             sizes = _norms(gradients)
@@ -78,11 +100,16 @@ class Update:
         if self._reads_each_step:
             return math.isfinite(sum([size.item() for size in sizes]))
         self._trace += torch.stack(sizes).sum() * 0
+        self._good_steps += self._trace.isfinite()
         return True
 
     def is_good(self) -> bool:
         """Return whether all gradients so far were finite; waits for the device."""
         return math.isfinite(self._trace.item())
+
+    def good_steps(self) -> int:
+        """Return how many steps were good before the first bad one, where that is only noted."""
+        return int(self._good_steps.item())
 
     def apply(self, step: int) -> float:
         """Change the weights, forget the gradients, and return the learning rate.
@@ -90,16 +117,49 @@ class Update:
         Args:
             step: Optimizer steps done before this one.
         """
-        rate = self.rate(step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        rate = self._set_rate(step)
         if self._scaler is None:
             self.optimizer.step()
         else:
             self._scaler.step(self.optimizer)
             self._scaler.update()
-        self.forget_gradients()
+        self._finish()
         return rate
+
+    def search(self, evaluate: Callable[[], Tensor], step: int) -> float:
+        """Let an optimizer search for better weights, and return the learning rate.
+
+        Args:
+            evaluate: Sets the gradients and returns the loss, see `complete`.
+            step: Optimizer steps done before this one.
+        """
+        rate = self._set_rate(step)
+        step_by: Any = self.optimizer.step  # torch says that a closure returns a plain number
+        step_by(evaluate)
+        self._finish()
+        return rate
+
+    def complete(self, loss: Tensor, correction: Tensor | None) -> Tensor:
+        """Correct the gradients and add the penalty to them and to the loss, which is returned."""
+        if correction is not None:
+            for parameter in self.parameters:
+                if parameter.grad is not None:
+                    parameter.grad.mul_(correction)
+        if self._penalty is None:
+            return loss
+        self._penalty.add_gradient()
+        return loss + self._penalty.value()
+
+    def _set_rate(self, step: int) -> float:
+        rate = self.rate(step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group.get("rate_scale", 1.0)
+        return rate
+
+    def _finish(self) -> None:
+        if self._max_norm is not None:
+            limit_norms(self._limited, self._max_norm)
+        self.forget_gradients()
 
     def forget_gradients(self) -> None:
         """Free the gradients."""
@@ -113,7 +173,9 @@ class Update:
     def to_json(self) -> dict[str, Any]:
         """Return the state that does not consist of tensors."""
         scaler = None if self._scaler is None else self._scaler.state_dict()
-        return {"optimizer": optimizer_state(self.optimizer)[1], "scaler": scaler}
+        plateau = None if self.plateau is None else self.plateau.to_json()
+        scalars = optimizer_state(self.optimizer)[1]
+        return {"optimizer": scalars, "scaler": scaler, "plateau": plateau}
 
     def load(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Put back what `tensors` and `to_json` returned."""
@@ -121,6 +183,8 @@ class Update:
         load_optimizer_state(self.optimizer, tensors, scalars)
         if self._scaler is not None:
             self._scaler.load_state_dict(state["scaler"])
+        if self.plateau is not None:
+            self.plateau.load(state["plateau"])
 
 
 def _norms(gradients: list[Tensor]) -> list[Tensor]:

@@ -56,19 +56,51 @@ def _torch_default(weight: Tensor) -> Tensor:
     return nn.init.kaiming_uniform_(weight, a=math.sqrt(5))
 
 
+def _normal(weight: Tensor) -> Tensor:
+    return nn.init.normal_(weight, std=0.05)
+
+
+def _uniform(weight: Tensor) -> Tensor:
+    return nn.init.uniform_(weight, -0.05, 0.05)
+
+
 INITIALISERS: Catalog[Initialiser] = Catalog("initialiser")
 """Name to function."""
 
-INITIALISERS.add("he_normal", _he_normal)
-INITIALISERS.add("he_uniform", _he_uniform)
-INITIALISERS.add("he_normal_fan_out", _he_normal_fan_out)
-INITIALISERS.add("xavier_normal", nn.init.xavier_normal_)
-INITIALISERS.add("xavier_uniform", nn.init.xavier_uniform_)
-INITIALISERS.add("lecun_normal", _lecun_normal)
-INITIALISERS.add("lecun_uniform", _lecun_uniform)
-INITIALISERS.add("orthogonal", nn.init.orthogonal_)
-INITIALISERS.add("torch", _torch_default)
-INITIALISERS.add("zeros", nn.init.zeros_)
+_HE = "He et al.: Delving Deep into Rectifiers (2015)"
+_GLOROT = "Glorot, Bengio: Understanding the difficulty of training (2010)"
+_LECUN_1998 = "LeCun et al.: Efficient BackProp (1998)"
+
+for _name, _fill, _summary, _source in (
+    ("he_normal", _he_normal, "Normal, variance 2 / fan_in: for ReLU and its relatives.", _HE),
+    ("he_uniform", _he_uniform, "Uniform, variance 2 / fan_in.", _HE),
+    ("he_normal_fan_out", _he_normal_fan_out, "Normal, variance 2 / fan_out.", _HE),
+    (
+        "xavier_normal",
+        nn.init.xavier_normal_,
+        "Normal, variance 2 / (fan_in + fan_out): for tanh and sigmoid.",
+        _GLOROT,
+    ),
+    (
+        "xavier_uniform",
+        nn.init.xavier_uniform_,
+        "Uniform, variance 2 / (fan_in + fan_out).",
+        _GLOROT,
+    ),
+    ("lecun_normal", _lecun_normal, "Normal, variance 1 / fan_in: for SELU.", _LECUN_1998),
+    ("lecun_uniform", _lecun_uniform, "Uniform, variance 1 / fan_in.", _LECUN_1998),
+    (
+        "orthogonal",
+        nn.init.orthogonal_,
+        "Rows or columns at right angles, of length 1.",
+        "Saxe et al.: Exact solutions to the nonlinear dynamics of learning (2014)",
+    ),
+    ("torch", _torch_default, "Uniform, variance 1 / (3 fan_in).", "PyTorch's own default"),
+    ("normal", _normal, "Normal, standard deviation 0.05.", "Keras's RandomNormal"),
+    ("uniform", _uniform, "Uniform, −0.05 … 0.05.", "Keras's RandomUniform"),
+    ("zeros", nn.init.zeros_, "All zero: for single layers; hidden ones stay symmetric.", "–"),
+):
+    INITIALISERS.add(_name, _fill, summary=_summary, source=_source)
 
 _XAVIER = {"sigmoid", "tanh", "softmax"}
 _LECUN = {"identity", "linear", "selu"}

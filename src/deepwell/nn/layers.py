@@ -18,6 +18,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from deepwell.errors import ConfigError, ModelError
 from deepwell.nn.activation import activation as make_activation
+from deepwell.nn.activation import width_factor
 
 Padding = Literal["valid", "same"]
 
@@ -57,13 +58,14 @@ class Dense(_LazyLayer):
     def __init__(self, units: int, *, activation: str | None = None, use_bias: bool = True) -> None:
         super().__init__()
         self.units = _positive("units", units)
+        self._width = units * width_factor(activation or "identity")
         self.weight = UninitializedParameter()
-        self.bias = nn.Parameter(torch.zeros(units)) if use_bias else None
+        self.bias = nn.Parameter(torch.zeros(self._width)) if use_bias else None
         self.activation = make_activation(activation or "identity")
 
     def initialize_parameters(self, inputs: Tensor) -> None:
         """Give the weight its shape and its first values (Xavier, uniform)."""
-        _fill(self.weight, (self.units, inputs.shape[-1]), inputs)
+        _fill(self.weight, (self._width, inputs.shape[-1]), inputs)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return activation(W x + b)."""
@@ -115,14 +117,15 @@ class Conv2D(_LazyLayer):
         self.kernel_size = _positive("kernel_size", kernel_size)
         self.strides = _positive("strides", strides)
         self.padding: Padding = _padding(padding)
+        self._width = filters * width_factor(activation or "identity")
         self.weight = UninitializedParameter()
-        self.bias = nn.Parameter(torch.zeros(filters)) if use_bias else None
+        self.bias = nn.Parameter(torch.zeros(self._width)) if use_bias else None
         self.activation = make_activation(activation or "identity")
 
     def initialize_parameters(self, images: Tensor) -> None:
         """Give the weight its shape and its first values (Xavier, uniform)."""
         _check_pictures(images, type(self).__name__)
-        shape = (self.filters, images.shape[1], self.kernel_size, self.kernel_size)
+        shape = (self._width, images.shape[1], self.kernel_size, self.kernel_size)
         _fill(self.weight, shape, images)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ class Recorder(Callback):
     """Writes one JSON object a logged step and an epoch; every line is complete when written.
 
     Lines have a `kind`: a step has `step`, `epoch`, `loss` and `learning_rate`; an epoch has what
-    `FitResult.history` says about it. A resumed training drops the lines of steps that it makes
-    again, and goes on below the others.
+    `FitResult.history` says about it; a note has `step` and `text`. A resumed training drops the
+    lines of steps that it makes again, and goes on below the others.
 
     Args:
         path: The file, one JSON object a line.
@@ -25,9 +25,12 @@ class Recorder(Callback):
         self.path = path
 
     def on_fit_started(self, state: TrainState) -> None:
-        """Forget what a resumed training will do again."""
+        """Forget what a resumed training will do again, and write the notes of a new one."""
         if self.path.is_file():
             write_text(self.path, "".join(_lines_until(self.path, state.step)))
+        if state.step == 0:
+            for note in state.notes:
+                self._append({"kind": "note", "step": 0, "text": note})
 
     def on_step_logged(self, state: TrainState) -> None:
         """Write the running loss."""
@@ -59,7 +62,8 @@ def _lines_until(path: Path, step: int) -> list[str]:
     kept: list[str] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
-            is_done = json.loads(line)["step"] <= step
+            found = json.loads(line)
+            is_done = found["step"] <= step and (step > 0 or found["kind"] != "note")
         except (json.JSONDecodeError, KeyError):
             break
         if is_done:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepwell.errors import TaskError, listing
 from deepwell.tasks.base import Task, TaskName
+from deepwell.tasks.loss_catalog import losses_for
 from deepwell.tasks.regression import prediction_names, weighted
 from deepwell.tasks.settings import TaskSettings
 from deepwell.types import Loss, Predictions
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deepwell.data.table import Table
+    from deepwell.tasks.losses import RowLoss
 
 ClassValue = str | int | bool
 
@@ -48,14 +50,16 @@ class Classification(Task):
     ) -> None:
         super().__init__(targets=targets, reason=reason)
         self.settings = settings or TaskSettings()
-        if self.settings.loss not in ("auto", "cross_entropy", "perceptron"):
+        known = losses_for("classes")
+        if self.settings.loss not in ("auto", *known):
             raise TaskError(
                 f'The loss "{self.settings.loss}" is for numbers, but the target is a class: '
-                "use cross_entropy or perceptron."
+                f"use {', '.join(known[:-1])} or {known[-1]}."
             )
         self.classes = tuple(classes)
         self.weights = None if weights is None else tuple(float(value) for value in weights)
         self._device_weights: Tensor | None = None
+        self._row_loss: RowLoss | None = None
 
     @classmethod
     def fit(
@@ -148,14 +152,12 @@ class Binary(Classification):
         return self.truth(table).astype(np.float32)[:, None]
 
     def loss(self, outputs: Tensor, targets: Tensor, weight: Tensor | None) -> Loss:
-        """Return cross-entropy, or the perceptron criterion."""
-        from deepwell.tasks.losses import binary_cross_entropy, binary_perceptron
+        """Return the chosen loss, cross-entropy by default."""
+        if self._row_loss is None:
+            from deepwell.tasks.losses import label_loss
 
-        outputs = outputs.float()
-        if self.settings.loss == "perceptron":
-            losses = binary_perceptron(outputs, targets)
-        else:
-            losses = binary_cross_entropy(outputs, targets, self.settings.label_smoothing)
+            self._row_loss = label_loss(self.settings)
+        losses = self._row_loss(outputs.float(), targets)
         return weighted(losses, self.row_weight(targets[:, 0], weight))
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -191,14 +193,12 @@ class Multiclass(Classification):
         return self.truth(table)
 
     def loss(self, outputs: Tensor, targets: Tensor, weight: Tensor | None) -> Loss:
-        """Return cross-entropy, or the multi-class perceptron criterion."""
-        from deepwell.tasks.losses import cross_entropy, multiclass_perceptron
+        """Return the chosen loss, cross-entropy by default."""
+        if self._row_loss is None:
+            from deepwell.tasks.losses import class_loss
 
-        outputs = outputs.float()
-        if self.settings.loss == "perceptron":
-            losses = multiclass_perceptron(outputs, targets)
-        else:
-            losses = cross_entropy(outputs, targets, self.settings.label_smoothing)
+            self._row_loss = class_loss(self.settings)
+        losses = self._row_loss(outputs.float(), targets)
         return weighted(losses, self.row_weight(targets, weight))
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from deepwell.tasks.classification import (
     classes_of,
     sigmoid,
 )
+from deepwell.tasks.loss_catalog import losses_for
 from deepwell.tasks.regression import prediction_names, weighted
 from deepwell.tasks.settings import TaskSettings
 from deepwell.types import Loss, Predictions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deepwell.data.table import Table
+    from deepwell.tasks.losses import RowLoss
 
 
 class Multilabel(Task):
@@ -52,10 +54,13 @@ class Multilabel(Task):
     ) -> None:
         super().__init__(targets=targets, reason=reason)
         self.settings = settings or TaskSettings()
-        if self.settings.loss not in ("auto", "cross_entropy"):
+        known = losses_for("labels")
+        if self.settings.loss not in ("auto", *known):
             raise TaskError(
-                f'Several labels are learned with cross_entropy. Got: loss="{self.settings.loss}".'
+                f"Several labels are learned with {', '.join(known[:-1])} or {known[-1]}. "
+                f'Got: loss="{self.settings.loss}".'
             )
+        self._row_loss: RowLoss | None = None
         self.classes = tuple(tuple(pair) for pair in classes or [(False, True)] * len(targets))
 
     @classmethod
@@ -99,11 +104,12 @@ class Multilabel(Task):
         return self.truth(table).astype(np.float32)
 
     def loss(self, outputs: Tensor, targets: Tensor, weight: Tensor | None) -> Loss:
-        """Return binary cross-entropy, averaged over the targets."""
-        from deepwell.tasks.losses import binary_cross_entropy
+        """Return the chosen loss, cross-entropy by default, averaged over the targets."""
+        if self._row_loss is None:
+            from deepwell.tasks.losses import label_loss
 
-        smoothing = self.settings.label_smoothing
-        return weighted(binary_cross_entropy(outputs.float(), targets, smoothing), weight)
+            self._row_loss = label_loss(self.settings)
+        return weighted(self._row_loss(outputs.float(), targets), weight)
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the share of right answers in each row."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepwell.errors import TaskError
 from deepwell.tasks.base import Task, TaskName
+from deepwell.tasks.loss_catalog import losses_for
 from deepwell.tasks.settings import TaskSettings
 from deepwell.types import Loss, Predictions
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from deepwell.data.table import Table
+    from deepwell.tasks.losses import RowLoss
 
 _LARGEST = 1e37
 """Just below the largest 32-bit float, so that sums and errors can be written as well."""
@@ -26,7 +28,8 @@ _LARGEST = 1e37
 class Regression(Task):
     """Predict numbers.
 
-    The network learns standardised targets; `decode` returns the units of the data.
+    The network learns standardised targets; `decode` returns the units of the data. With the loss
+    "poisson" it learns the logarithm of counts over their mean instead.
 
     Args:
         targets: Names of the target columns.
@@ -56,13 +59,17 @@ class Regression(Task):
     ) -> None:
         super().__init__(targets=targets, reason=reason)
         self.settings = settings or TaskSettings()
-        if self.settings.loss in ("cross_entropy", "perceptron"):
+        known = losses_for("numbers")
+        if self.settings.loss not in ("auto", *known):
             raise TaskError(
                 f'The loss "{self.settings.loss}" is for classes, but the target is a number: '
-                "use mse, mae or huber."
+                f"use {', '.join(known[:-1])} or {known[-1]}."
             )
+        if self.settings.label_smoothing:
+            raise TaskError("label_smoothing is for classes, but the target is a number.")
         self.mean = np.array(mean or [0.0] * len(targets), dtype=np.float64)
         self.std = np.array(std or [1.0] * len(targets), dtype=np.float64)
+        self._row_loss: RowLoss | None = None
         self._device_scale: tuple[Tensor, Tensor] | None = None
 
     @classmethod
@@ -78,14 +85,17 @@ class Regression(Task):
         values = task._transform(task.truth(table))
         for name, column in zip(targets, values.T, strict=True):
             _check_size(name, column)
+        spread = values.std(axis=0)
         task.mean = values.mean(axis=0)
-        task.std = np.where(values.std(axis=0) > 0, values.std(axis=0), 1.0)
+        if settings.loss == "poisson":  # a rate has a unit, but no zero of its own
+            spread, task.mean = task.mean, np.zeros(len(targets))
+        task.std = np.where(spread > 0, spread, 1.0)
         return task
 
     @property
     def head_size(self) -> int:
-        """One output a target."""
-        return len(self.targets)
+        """One output a target; two with `gaussian_nll`: means, then logarithms of variances."""
+        return len(self.targets) * (2 if self.settings.loss == "gaussian_nll" else 1)
 
     def truth(self, table: Table) -> NDArray[np.float64]:
         """Return the targets in the units of the data, shape (rows, targets)."""
@@ -98,6 +108,11 @@ class Regression(Task):
         return ((values - self.mean) / self.std).astype(np.float32)
 
     def _transform(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.settings.loss == "poisson" and np.any(values < 0):
+            raise TaskError(
+                "loss = poisson needs counts, which are 0 or more. "
+                f"Got: {float(values.min()):g} in {self.targets[0]}."
+            )
         if self.settings.target_transform == "none":
             return values
         if np.any(values <= 0):
@@ -109,14 +124,18 @@ class Regression(Task):
 
     def loss(self, outputs: Tensor, targets: Tensor, weight: Tensor | None) -> Loss:
         """Return the chosen loss on standardised targets."""
-        from deepwell.tasks.losses import REGRESSION_LOSSES
+        if self._row_loss is None:
+            from deepwell.tasks.losses import number_loss
 
-        choice = "mse" if self.settings.loss == "auto" else self.settings.loss
-        return weighted(REGRESSION_LOSSES[choice](outputs.float(), targets), weight)
+            self._row_loss = number_loss(self.settings)
+        return weighted(self._row_loss(outputs.float(), targets), weight)
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the mean absolute error of each row in the units of the data."""
-        predicted, actual = self._to_units(outputs.float()), self._to_units(targets)
+        outputs = outputs[:, : len(self.targets)].float()
+        if self.settings.loss == "poisson":
+            outputs = outputs.exp()
+        predicted, actual = self._to_units(outputs), self._to_units(targets)
         return {"mae": (predicted - actual).abs().mean(dim=1)}
 
     def _to_units(self, scaled: Tensor) -> Tensor:
@@ -132,7 +151,10 @@ class Regression(Task):
 
     def decode(self, outputs: NDArray[np.float32]) -> Predictions:
         """Return numbers in the units of the data, shape (rows, targets)."""
-        values = outputs.astype(np.float64) * self.std + self.mean
+        answers = outputs[:, : len(self.targets)].astype(np.float64)
+        if self.settings.loss == "poisson":
+            answers = np.exp(answers)
+        values = answers * self.std + self.mean
         if self.settings.target_transform == "log":
             values = np.exp(values)
         return Predictions(values)

@@ -1,22 +1,43 @@
-"""Settings of the question that is asked."""
+"""Settings of the question that is asked. Imports no torch."""
+
+from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from deepwell.config import Settings
+from deepwell.errors import ConfigError
+from deepwell.tasks.loss_catalog import LOSSES
 
 TaskChoice = Literal["auto", "regression", "classification", "multilabel"]
-LossName = Literal["auto", "mse", "mae", "huber", "cross_entropy", "perceptron"]
 
 
 class TaskSettings(Settings):
-    """What is asked of the network and how its mistakes are counted."""
+    """What is asked of the network and how its mistakes are counted.
+
+    Raises:
+        ConfigError: An unknown loss, a value outside its range, or an option of another loss.
+
+    Example:
+        >>> TaskSettings(loss="quantile", quantile=0.9).quantile
+        0.9
+        >>> TaskSettings(quantile=0.9)
+        Traceback (most recent call last):
+            ...
+        deepwell.errors.ConfigError: quantile is for loss="quantile". Got: loss="auto".
+    """
 
     kind: TaskChoice = "auto"
     """The kind of question; "auto" decides by the target column."""
-    loss: LossName = "auto"
-    """What training makes small; "auto": squared error for numbers, cross-entropy for classes."""
+    loss: str = "auto"
+    """What training makes small, by name: mse, mae, huber, quantile, poisson, cross_entropy, focal
+    and more, see `deepwell models --parts`; "auto": squared error for numbers, cross-entropy for
+    classes."""
+    quantile: float | None = Field(default=None, gt=0, lt=1)
+    """For the loss "quantile": the share of targets that lie below the answer; None: 0.5."""
+    focal_gamma: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """For the loss "focal": how little rows weigh that are right already; None: 2."""
     class_weight: Literal["none", "balanced"] = "none"
     """"balanced" gives rare classes the same total weight as common ones."""
     positive: str | None = None
@@ -25,3 +46,29 @@ class TaskSettings(Settings):
     """Share of the target probability that is spread over all classes (Szegedy et al. 2016)."""
     target_transform: Literal["none", "log"] = "none"
     """Numbers: "log" learns the logarithm, for positive targets that span magnitudes."""
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, name: str) -> str:
+        if name != "auto":
+            try:
+                LOSSES[name]
+            except ConfigError as error:
+                raise ValueError(str(error).removesuffix(".")) from None
+        return name
+
+    @model_validator(mode="after")
+    def _options_fit_the_loss(self) -> TaskSettings:
+        for option, owner in (("quantile", "quantile"), ("focal_gamma", "focal")):
+            if getattr(self, option) is not None and self.loss != owner:
+                raise ValueError(f'{option} is for loss="{owner}". Got: loss="{self.loss}".')
+        if self.label_smoothing and self.loss != "auto" and not LOSSES[self.loss].smooths:
+            raise ValueError(
+                f'The loss "{self.loss}" has no probabilities to smooth: leave label_smoothing out '
+                'or use loss="cross_entropy".'
+            )
+        if self.loss == "poisson" and self.target_transform == "log":
+            raise ValueError(
+                'The loss "poisson" learns a logarithm by itself: leave target_transform out.'
+            )
+        return self

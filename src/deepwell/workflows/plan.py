@@ -49,8 +49,17 @@ def resolve(
     name = CUSTOM if is_own else choose_model(asked, schema)
     defaults = image_defaults() if has_images(schema) else table_defaults(num_rows)
     recommended = defaults if is_own else merge(defaults, MODELS[name].recommended)
+    if "optimizer" in overrides.get("engine", {}):
+        recommended = without_rates(recommended)
     chosen = merge(recommended, overrides)
     return TrainSettings.model_validate(merge(chosen, {"model": {"name": name}}))
+
+
+def without_rates(recommended: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what suits one optimizer only: another one has defaults of its own."""
+    of_optimizer = ("optimizer", "learning_rate", "weight_decay")
+    engine = {k: v for k, v in recommended.get("engine", {}).items() if k not in of_optimizer}
+    return {**recommended, "engine": engine}
 
 
 def image_defaults() -> dict[str, Any]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deepwell.errors import ConfigError
 from deepwell.models.base import PixelSettings, Share, Width
-from deepwell.nn.activation import ActivationName, activation
+from deepwell.nn.activation import ActivationName, activation, width_factor
 from deepwell.nn.embedding import CategoryEmbedding
 from deepwell.nn.flat_input import FlatInput, FlatNetwork
 from deepwell.nn.initialise import InitialiserName, initialise, initialiser_for
@@ -109,12 +109,13 @@ def _layer(
     normalization: Normalization,
 ) -> nn.Sequential:
     layer = nn.Sequential()
+    width = out_features * width_factor(activation_name)
     # batch normalisation subtracts the mean, and with it any bias
-    layer.add_module("linear", nn.Linear(in_features, out_features, bias=normalization != "batch"))
+    layer.add_module("linear", nn.Linear(in_features, width, bias=normalization != "batch"))
     if normalization == "batch":
-        layer.add_module("normalization", nn.BatchNorm1d(out_features))
+        layer.add_module("normalization", nn.BatchNorm1d(width))
     elif normalization == "layer":
-        layer.add_module("normalization", nn.LayerNorm(out_features))
+        layer.add_module("normalization", nn.LayerNorm(width))
     elif normalization != "none":
         raise ConfigError(f'normalization is "none", "batch" or "layer". Got: "{normalization}".')
     layer.add_module("activation", activation(activation_name))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from deepwell.errors import ModelError
 from deepwell.models.base import PixelSettings, Share, Width, image_shape
-from deepwell.nn.activation import ActivationName, activation
+from deepwell.nn.activation import ActivationName, activation, width_factor
 from deepwell.nn.image_input import ImageInput
 from deepwell.nn.initialise import initialise, initialiser_for
 from deepwell.types import InputSpec
@@ -113,13 +113,14 @@ class CNN(nn.Module):
 
 
 def _block(in_channels: int, out_channels: int, name: str, dropout: float) -> nn.Sequential:
+    width = out_channels * width_factor(name)
     return nn.Sequential(
         # batch normalisation subtracts the mean, and with it any bias
-        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
+        nn.Conv2d(in_channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
         activation(name),
-        nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
+        nn.Conv2d(out_channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
         activation(name),
         nn.MaxPool2d(2),
         nn.Dropout(dropout),
@@ -132,7 +133,7 @@ def _classifier(
     if hidden_size == 0:
         return nn.Sequential(nn.Linear(features, out_features))
     return nn.Sequential(
-        nn.Linear(features, hidden_size),
+        nn.Linear(features, hidden_size * width_factor(name)),
         activation(name),
         nn.Dropout(dropout),
         nn.Linear(hidden_size, out_features),

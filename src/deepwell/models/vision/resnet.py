@@ -23,7 +23,8 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from deepwell.errors import ModelError, listing
-from deepwell.models.base import PixelSettings, image_shape
+from deepwell.models.base import PixelSettings, Share, image_shape
+from deepwell.nn.drop_path import DropPath
 from deepwell.nn.image_input import ImageInput
 from deepwell.types import InputSpec
 
@@ -42,6 +43,8 @@ class ResNetSettings(PixelSettings):
     size; "auto" takes "small" up to 64 pixels a side."""
     zero_init_residual: bool = False
     """Start every block as the identity (the last normalisation of a block scales by zero)."""
+    drop_path: Share = 0.0
+    """Share of the rows that skip the last block in training; less for the blocks before."""
 
 
 class ResNet18Settings(ResNetSettings):
@@ -89,11 +92,14 @@ class BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, channels, stride)
+        self.drop_path: DropPath | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return relu(F(x) + x), eq. 1 of the paper."""
         residual = self.relu(self.bn1(self.conv1(inputs)))
         residual = self.bn2(self.conv2(residual))
+        if self.drop_path is not None:
+            residual = self.drop_path(residual)
         shortcut = inputs if self.downsample is None else self.downsample(inputs)
         return self.relu(residual + shortcut)
 
@@ -121,12 +127,15 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, out_channels, stride)
+        self.drop_path: DropPath | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return relu(F(x) + x), eq. 1 of the paper."""
         residual = self.relu(self.bn1(self.conv1(inputs)))
         residual = self.relu(self.bn2(self.conv2(residual)))
         residual = self.bn3(self.conv3(residual))
+        if self.drop_path is not None:
+            residual = self.drop_path(residual)
         shortcut = inputs if self.downsample is None else self.downsample(inputs)
         return self.relu(residual + shortcut)
 
@@ -163,6 +172,8 @@ class ResNet(nn.Module):
         stem: "imagenet" (7 × 7 convolution with stride 2, pooling) or "small" (3 × 3 with
             stride 1, no pooling) for pictures up to about 64 pixels a side.
         zero_init_residual: Start every block as the identity (Goyal et al. 2017, section 5.1).
+        drop_path: Share of the rows that skip the last block in training; it grows evenly from
+            the first block on (Huang et al. 2016).
 
     Shape:
         images (batch, K, H, W), floating point, normalised as the weights want it →
@@ -190,6 +201,7 @@ class ResNet(nn.Module):
         in_channels: int = 3,
         stem: Stem = "imagenet",
         zero_init_residual: bool = False,
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         if depth not in LAYOUTS:
@@ -209,6 +221,8 @@ class ResNet(nn.Module):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(512 * width, out_features)
         _initialise(self, zero_init_residual)
+        if drop_path:
+            _drop_paths(self, drop_path)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the outputs of the last layer."""
@@ -244,6 +258,12 @@ def _initialise(network: ResNet, zero_init_residual: bool) -> None:
             nn.init.zeros_(module.bn3.weight)
 
 
+def _drop_paths(network: ResNet, largest: float) -> None:
+    blocks = [m for m in network.modules() if isinstance(m, BasicBlock | Bottleneck)]
+    for number, block in enumerate(blocks, start=1):
+        block.drop_path = DropPath(largest * number / len(blocks))
+
+
 def build(spec: InputSpec, head_size: int, settings: ResNetSettings) -> nn.Module:
     """Make the network with its input of bytes; `stem="auto"` looks at the size of the pictures."""
     channels, height, width = image_shape(spec, f"resnet{settings.depth}")
@@ -255,5 +275,6 @@ def build(spec: InputSpec, head_size: int, settings: ResNetSettings) -> nn.Modul
         in_channels=channels,
         stem=automatic if settings.stem == "auto" else settings.stem,
         zero_init_residual=settings.zero_init_residual,
+        drop_path=settings.drop_path,
     )
     return ImageInput(body, num_channels=channels, mean=settings.mean, std=settings.std)

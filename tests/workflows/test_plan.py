@@ -1,0 +1,29 @@
+import polars as pl
+
+from deepwell.data import Table, infer_schema
+from deepwell.workflows.plan import resolve
+
+TABLE = Table({"x": pl.Series([0.5 * i for i in range(50)]), "y": pl.Series(range(50))})
+SCHEMA = infer_schema(TABLE, targets=["y"])
+
+
+def test_the_users_choice_lies_over_the_models_over_the_defaults() -> None:
+    plain = resolve({}, SCHEMA, 2_000)
+    assert plain.model.name == "mlp"
+    assert resolve({"engine": {"epochs": 3}}, SCHEMA, 2_000).engine.epochs == 3
+    perceptron = resolve({"model": {"name": "perceptron"}}, SCHEMA, 2_000)
+    assert perceptron.engine.optimizer == "sgd"
+    assert perceptron.engine.batch_size == 1
+
+
+def test_an_optimizer_of_the_users_keeps_its_own_rate() -> None:
+    chosen = resolve({"engine": {"optimizer": "sgd"}}, SCHEMA, 2_000).engine
+    assert chosen.learning_rate is None
+    assert chosen.weight_decay is None
+    both = resolve({"engine": {"optimizer": "sgd", "learning_rate": 0.5}}, SCHEMA, 2_000).engine
+    assert both.learning_rate == 0.5
+
+
+def test_larger_tables_get_larger_batches() -> None:
+    sizes = [resolve({}, SCHEMA, rows).engine.batch_size for rows in (500, 5_000, 50_000)]
+    assert sizes == sorted(set(sizes))
