@@ -27,3 +27,15 @@ def test_an_optimizer_of_the_users_keeps_its_own_rate() -> None:
 def test_larger_tables_get_larger_batches() -> None:
     sizes = [resolve({}, SCHEMA, rows).engine.batch_size for rows in (500, 5_000, 50_000)]
     assert sizes == sorted(set(sizes))
+
+
+def test_all_settings_of_the_model_are_remembered() -> None:
+    options = resolve({"model": {"name": "mlp", "dropout": 0.3}}, SCHEMA, 2_000).model.options
+    assert options["dropout"] == 0.3
+    assert options["hidden_sizes"] == [256, 256, 256]
+    assert "mean" not in options
+    lecture = resolve({"model": {"name": "mlp", "preset": "lecture"}}, SCHEMA, 2_000).model.options
+    assert lecture["hidden_sizes"] == [128]
+    assert lecture["mean"] == [0.0]
+    again = resolve({"model": {"name": "mlp", **lecture}}, SCHEMA, 2_000).model.options
+    assert again == lecture

@@ -90,7 +90,7 @@ def assemble(
     torch.manual_seed(settings.seed)
     if module is None:
         name, options = settings.model.name, settings.model.options
-        if encoders.spec.image_shape is not None and "preset" not in options:
+        if encoders.spec.image_shape is not None:
             options = {"mean": encoders.image_mean, "std": encoders.image_std, **options}
         resolved = resolve(name, options).model_dump()
         model = build(name, encoders.spec, task.head_size, resolved)

@@ -9,6 +9,7 @@ from deepwell.artifact.architecture import CUSTOM
 from deepwell.config import merge
 from deepwell.data import Schema
 from deepwell.models.catalog import MODELS
+from deepwell.models.catalog import resolve as resolve_model
 from deepwell.workflows.settings import TrainSettings
 
 
@@ -52,7 +53,23 @@ def resolve(
     if "optimizer" in overrides.get("engine", {}):
         recommended = without_rates(recommended)
     chosen = merge(recommended, overrides)
-    return TrainSettings.model_validate(merge(chosen, {"model": {"name": name}}))
+    options = {} if is_own else model_options(name, asked.model.options)
+    return TrainSettings.model_validate({**chosen, "model": {"name": name, **options}})
+
+
+def model_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all settings of an architecture, so that a run remembers what was the default.
+
+    The scaling of pixels is left out where nobody chose it: it is measured on the training rows.
+
+    Raises:
+        ModelError: An unknown architecture.
+        ConfigError: An unknown setting or preset, or a wrong value.
+    """
+    preset = MODELS[name].presets.get(str(given.get("preset")), {})
+    complete = resolve_model(name, given).plain()
+    measured = {"mean", "std"} - set(given) - set(preset)
+    return {key: value for key, value in complete.items() if key not in measured}
 
 
 def without_rates(recommended: Mapping[str, Any]) -> dict[str, Any]:
