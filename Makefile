@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 # threads that wait for each other sleep soon: other programs may want the cores too
-export GOMP_SPINCOUNT ?= 1000
+export GOMP_SPINCOUNT ?= 10000
 export DEEPWELL_DATA ?= $(wildcard $(abspath ../shared/data))
 
 .PHONY: help setup demo test test-all check format bench docs clean

@@ -25,11 +25,11 @@ def _wait_politely() -> None:
     """Let the threads of a computation sleep soon when they wait for each other.
 
     By default they spin for milliseconds. Where other programs want the cores too, that stops
-    everything: a convolutional step took 1,000 ms instead of 52 (docs/decisions/0010). The
+    everything: a convolutional step took 980 ms instead of 52 (docs/decisions/0010). The
     variable is read when torch is loaded, and what the user has set stays.
     """
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
-        os.environ["GOMP_SPINCOUNT"] = "1000"
+        os.environ["GOMP_SPINCOUNT"] = "10000"
 
 
 def _stop_at_once(*_: object) -> None:
