@@ -37,6 +37,20 @@ _COMMA = r"^[+-]?(\d+,\d+|\d{1,3}(,\d{3})+(\.\d+)?)$"
 _DATE_SHAPE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}"
 
 
+def is_number(text: str) -> bool:
+    """Tell whether one cell reads as a number, infinity and NaN included.
+
+    Example:
+        >>> is_number("3e-4"), is_number("three")
+        (True, False)
+    """
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def type_cells(frame: pl.DataFrame, settings: DataSettings, locate: Locate) -> pl.DataFrame:
     """Give every column of text the type of its values.
 

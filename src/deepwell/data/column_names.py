@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from deepwell.data.cells import is_number
 from deepwell.errors import ColumnError, listing
 
 
@@ -39,17 +40,9 @@ def clean_names(names: Iterable[str], source: str) -> list[str]:
 
 def _refuse_values(names: list[str], source: str) -> None:
     """Refuse a header that holds values: most of it are numbers with a decimal point."""
-    decimals = [name for name in names if "." in name and _is_number(name)]
+    decimals = [name for name in names if "." in name and is_number(name)]
     if 2 * len(decimals) >= len(names) > 0:
         raise ColumnError(
             f"{source} seems to have no header: its first line holds values such as "
             f"{listing(decimals, limit=3)}; put the column names in the first line."
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from deepwell.data.cells import is_number
 from deepwell.errors import FileFormatError
 
 CANDIDATES = (",", "\t", ";", "|")
@@ -99,18 +100,10 @@ def _refuse_rare(lines: list[str], path: Path) -> None:
         width = next(iter(counts))
         if len(counts) > 1 or width < 2 or len(lines) < 3:
             continue
-        if candidate == " " and not all(_is_number(f) for f in lines[1].split(" ")):
+        if candidate == " " and not all(is_number(f) for f in lines[1].split(" ")):
             continue
         raise FileFormatError(
             f'"{path}" has one column only when it is split at a comma, tab, semicolon or bar, '
             f"but each line has {width} fields between {spell(candidate)}: "
             f"give --delimiter {spell(candidate)}."
         )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
