@@ -386,8 +386,8 @@ class _Deferred(Trainer):
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
-        self._reads_each_step = False
-        self._update._reads_each_step = False
+        self.safeguard.reads_each_step = False
+        self.state.update._reads_each_step = False
         self.means._is_free_to_read = False
         self.means.reset()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from typing import Any
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,9 +77,8 @@ class Ledger:
         """Return plain JSON."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> Self:
-        """Rebuild the ledger from `to_json`."""
-        ledger = cls(**state)
-        ledger.window = (ledger.window[0], ledger.window[1])
-        return ledger
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over everything that `to_json` returned."""
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.window = (self.window[0], self.window[1])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,34 +16,25 @@ from deepwell.engine.averaging import WeightAverage
 from deepwell.engine.batches import as_batches, seed_of
 from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
-from deepwell.engine.checkpoint import Checkpoint, Checkpoints
+from deepwell.engine.checkpoint import Checkpoints
 from deepwell.engine.devices import resolve_device
-from deepwell.engine.finite import birthplace, explain_gradient, explain_loss
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
 from deepwell.engine.ledger import Ledger
 from deepwell.engine.means import RunningMeans
 from deepwell.engine.mixing import Mixing, MixingTask
 from deepwell.engine.optimizers import OPTIMIZERS
+from deepwell.engine.persistence import State, identity_of
 from deepwell.engine.precision import choose_precision, lay_channels_last, wants_channels_last
 from deepwell.engine.result import FitResult
+from deepwell.engine.safeguard import Safeguard
 from deepwell.engine.settings import EngineSettings
-from deepwell.engine.skipping import Skipping
-from deepwell.engine.snapshot import (
-    check_fit,
-    prefixed,
-    random_state,
-    set_random_state,
-    under,
-)
+from deepwell.engine.snapshot import random_state, set_random_state
 from deepwell.engine.symmetry import explain_symmetry
 from deepwell.engine.update import Update
 from deepwell.engine.validation import validate
-from deepwell.errors import ConfigError, RunError, TrainingError
+from deepwell.errors import ConfigError, TrainingError
 from deepwell.types import Batch, Loss
-
-_MAY_DIFFER = {"device", "log_every", "checkpoint_every"}
-"""Settings that may be changed in a resumed training: they do not change what is learned."""
 
 
 class Trainer:
@@ -86,35 +77,18 @@ class Trainer:
         self.seed = seed
         self.callbacks = Callbacks(callbacks)
         self.checkpoints = checkpoints
-        self.best = BestEpoch(settings.monitor, score_names=task.score_names)
-        self.means = RunningMeans(task.score_names, self.device)
-        self.ledger = Ledger()
         self.is_interrupted = False
         self.model = model
         _check_trainable(model)
         self._place(batches, val_batches)
         self.notes = explain_symmetry(model)
-        is_averaged = settings.averaging.is_on
-        self._average = (
-            WeightAverage(model, settings.averaging, epochs=settings.epochs)
-            if is_averaged
-            else None
+        self.state = self._new_state(task.score_names)
+        self.ledger, self.means = self.state.ledger, self.state.means
+        self.safeguard = Safeguard(
+            self.state, task=self.task, precision=self.precision, skips=settings.on_nan == "skip"
         )
-        self._skipping = Skipping(model) if settings.on_nan == "skip" else None
-        self._seen: list[Batch] = []
-        self._update = Update(
-            model,
-            settings=settings,
-            total_steps=self.total_steps,
-            device=self.device,
-            needs_scaler=self.precision.needs_scaler,
-        )
-        # reading is free on a processor only; elsewhere bad numbers are found when logging
-        self._reads_each_step = self.device.type == "cpu" or self._skipping is not None
         self._guard = InterruptGuard()
-        self._epoch_random = random_state(self.device)
         self._resumed_random: dict[str, Tensor] | None = None
-        self._first_step = 0
         self._clock = time.perf_counter()
 
     def _place(
@@ -142,6 +116,29 @@ class Trainer:
         steps = math.ceil(len(self.batches) / in_step) * self.settings.epochs
         self.total_steps = min(steps, self.settings.max_steps or steps)
 
+    def _new_state(self, score_names: Sequence[str]) -> State:
+        settings, model = self.settings, self.model
+        average = None
+        if settings.averaging.is_on:
+            average = WeightAverage(model, settings.averaging, epochs=settings.epochs)
+        update = Update(
+            model,
+            settings=settings,
+            total_steps=self.total_steps,
+            device=self.device,
+            needs_scaler=self.precision.needs_scaler,
+        )
+        return State(
+            model=model,
+            update=update,
+            ledger=Ledger(),
+            means=RunningMeans(score_names, self.device),
+            best=BestEpoch(settings.monitor, score_names=score_names),
+            average=average,
+            device=self.device,
+            epoch_random=random_state(self.device),
+        )
+
     @contextlib.contextmanager
     def session(self) -> Generator[None]:
         """Seed, take over Ctrl-C and matrix precision, and give all of it back at the end."""
@@ -149,20 +146,19 @@ class Trainer:
         with torch.random.fork_rng(devices=cards), self.precision.in_force(), self._guard:
             self._begin()
             try:
-                self.callbacks.fit_started(self.state())
+                self.callbacks.fit_started(self.view())
                 yield
             finally:
-                self._update.forget_gradients()
-                self.callbacks.fit_ended(self.state())
+                self.forget_gradients()
+                self.callbacks.fit_ended(self.view())
 
     def _begin(self) -> None:
         torch.manual_seed(seed_of(self.seed, 2))
-        self._update.forget_gradients()
+        self.forget_gradients()
         self._clock = time.perf_counter()
         if self.checkpoints is not None:
-            self._resume(self.checkpoints)
-        if not self._reads_each_step and self.best.weights is None:
-            self.best.keep(self.model)
+            self._resumed_random = self.state.resume(self.checkpoints, self._identity())
+        self.safeguard.begin()
 
     @property
     def is_running(self) -> bool:
@@ -174,10 +170,10 @@ class Trainer:
         self.model.train()
         resumed, self._resumed_random = self._resumed_random, None
         if resumed is None:
-            self._epoch_random = random_state(self.device)
+            self.state.epoch_random = random_state(self.device)
         else:
             # a DataLoader draws its order when it is opened: let it draw the same one again
-            set_random_state(self._epoch_random, self.device)
+            set_random_state(self.state.epoch_random, self.device)
         rows = self.batches.epoch(self.ledger.epoch, start=self.ledger.position)
         if resumed is not None:
             set_random_state(resumed, self.device)
@@ -187,12 +183,9 @@ class Trainer:
 
     def note(self, batch: Batch, loss: Loss, outputs: Tensor) -> None:
         """Count a batch and add its loss and scores to the running means."""
-        if self._reads_each_step:
-            self._seen.append(batch)
-            if not math.isfinite(loss.sum.item()):
-                self._refuse("The loss", explain_loss(batch))
-                self.ledger.note_batch(len(batch.targets))
-                return
+        if not self.safeguard.accepts(batch, loss):
+            self.ledger.note_batch(len(batch.targets))
+            return
         with torch.no_grad():
             scores = self.task.scores(outputs.detach(), batch.targets)
             self.means.add(loss, scores, batch.weight)
@@ -200,7 +193,7 @@ class Trainer:
 
     def scale(self, loss: Tensor) -> Tensor:
         """Return the loss as its gradient shall be taken: larger in 16-bit training."""
-        return self._update.scale(loss)
+        return self.state.update.scale(loss)
 
     def update(self, correction: Tensor | None) -> None:
         """Do the optimizer step.
@@ -208,15 +201,9 @@ class Trainer:
         Args:
             correction: Factor for all gradients, a scalar, or None for 1.
         """
-        is_good = self._skipping is None or not self._skipping.is_due
-        if is_good and not self._update.prepare(correction):
-            self._refuse("A gradient", explain_gradient(self.model))
-            is_good = False
-        if not is_good and not self.ledger.first_skipped:
-            place = birthplace(self.model, self.task, self._seen, self.precision)
-            self.ledger.first_skipped = f"the first was {self._here()}. {place}".rstrip()
+        is_good = self.safeguard.prepares(correction)
         if is_good:
-            self.ledger.learning_rate = self._update.apply(self.ledger.step)
+            self.ledger.learning_rate = self.state.update.apply(self.ledger.step)
         self._end_step(is_good)
 
     def search(self, evaluate: Callable[[], Tensor]) -> None:
@@ -226,45 +213,25 @@ class Trainer:
             evaluate: Sets the gradients and returns the loss, see `complete`.
         """
         before = {name: tensor.clone() for name, tensor in weights_of(self.model).items()}
-        self.ledger.learning_rate = self._update.search(evaluate, self.ledger.step)
+        self.ledger.learning_rate = self.state.update.search(evaluate, self.ledger.step)
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
             copy_weights(weights_of(self.model), before)
-            self._refuse("A weight", "Lower learning_rate.")
+            self.safeguard.refuse_weights()
         self._end_step(True)
 
     def complete(self, loss: Tensor, correction: Tensor | None) -> Tensor:
         """Correct gradients and add the penalty to them and to the loss, which is returned."""
-        return self._update.complete(loss, correction)
+        return self.state.update.complete(loss, correction)
 
     def forget_gradients(self) -> None:
         """Free the gradients."""
-        self._update.forget_gradients()
+        self.state.update.forget_gradients()
 
     def _end_step(self, is_good: bool) -> None:
         self.ledger.step += 1
-        self._seen.clear()
-        if self._skipping is not None:
-            self._skipping.end_step(self.model, is_good)
-            if is_good:
-                self.ledger.skipped_in_a_row = 0
-            else:
-                self._update.forget_gradients()
-        if self._average is not None and is_good:
-            self._average.after_step(self.model, self.ledger.step)
-
-    def _refuse(self, what: str, remedy: str) -> None:
-        """Stop because of a number that is not finite, or note that this step is left out."""
-        what = f"{what} is not a finite number at {self._here()}."
-        if self._skipping is None:
-            place = birthplace(self.model, self.task, self._seen, self.precision)
-            self._fail(f"{what} {place}".rstrip(), remedy)
-        if self._skipping.is_due:
-            return
-        self._skipping.is_due = True
-        self.ledger.skipped += 1
-        self.ledger.skipped_in_a_row += 1
-        if self.ledger.skipped_in_a_row >= Skipping.MOST:
-            self._fail(f"{what} So it was in {Skipping.MOST} steps in a row.", remedy)
+        self.safeguard.end_step(is_good)
+        if self.state.average is not None and is_good:
+            self.state.average.after_step(self.model, self.ledger.step)
 
     def after_step(self) -> None:
         """Log, save or stop, if it is time."""
@@ -286,21 +253,18 @@ class Trainer:
         if self.is_interrupted:
             return
         train = self.means.read()
-        if self._skipping is not None and self.means.sums()[1] == 0:
-            self._fail(
-                f"No step of epoch {self.ledger.epoch + 1} could be done.", "Look at the rows."
-            )
-        self._require_finite(train["loss"])
+        self.safeguard.check_epoch(train["loss"])
         with self._averaged():
             val: dict[str, float] = {}
             if self.val_batches is not None:
                 val = validate(
                     self.model, self.task, self.val_batches, self.precision, device=self.device
                 )
-                self._require_finite_val(val["loss"])
+                self.safeguard.check_val(val["loss"])
             is_best = self._compare((val or train)[self.settings.monitor])
-        if self._update.plateau is not None:
-            self._update.plateau.note(is_best)
+        plateau = self.state.update.plateau
+        if plateau is not None:
+            plateau.note(is_best)
         self._read_clock()
         self.ledger.end_epoch(
             {
@@ -312,7 +276,7 @@ class Trainer:
         )
         self.means.reset()
         self._decide()
-        self._heed(self.callbacks.epoch_ended(self.state()))
+        self._heed(self.callbacks.epoch_ended(self.view()))
         self.is_interrupted = self._guard.is_pressed
         if not self.is_running or (self.checkpoints is not None and self.checkpoints.is_due):
             self._save()
@@ -320,7 +284,7 @@ class Trainer:
     @contextlib.contextmanager
     def _averaged(self) -> Generator[None]:
         """Give the network its mean weights while it is validated and compared, if it has any."""
-        average = self._average
+        average = self.state.average
         if average is None:
             yield
             return
@@ -334,12 +298,13 @@ class Trainer:
         self._read_clock()
         ledger = self.ledger
         stopped = ledger.stopped or f"Stopped by Ctrl-C after {self._count('step', ledger.step)}."
-        best_epoch = self.best.epoch if self.val_batches is not None else None
-        if best_epoch is not None and self.best.restore(self.model):
+        best, average = self.state.best, self.state.average
+        best_epoch = best.epoch if self.val_batches is not None else None
+        if best_epoch is not None and best.restore(self.model):
             stopped += f" The network has the weights of epoch {best_epoch}, the best by "
             stopped += f"validation {self.settings.monitor}."
-        elif self._average is not None and self._average.is_ready:
-            copy_weights(weights_of(self.model), self._average.weights)
+        elif average is not None and average.is_ready:
+            copy_weights(weights_of(self.model), average.weights)
             stopped += " The network has mean weights."
         if ledger.skipped:
             skipped = self._count("step", ledger.skipped)
@@ -359,7 +324,7 @@ class Trainer:
             skipped=ledger.skipped,
         )
 
-    def state(self) -> TrainState:
+    def view(self) -> TrainState:
         """Return what callbacks may see."""
         self._read_clock()
         ledger = self.ledger
@@ -374,8 +339,8 @@ class Trainer:
             learning_rate=ledger.learning_rate,
             loss=ledger.loss,
             record=MappingProxyType(ledger.history[-1]) if ledger.history else None,
-            best_epoch=self.best.epoch,
-            best_value=self.best.value,
+            best_epoch=self.state.best.epoch,
+            best_value=self.state.best.value,
             monitor=self.settings.monitor,
             precision=self.precision.sentence,
             device=str(self.device),
@@ -385,9 +350,9 @@ class Trainer:
 
     def _log(self) -> None:
         loss, weight, *_ = self.means.sums()
-        self._require_finite(loss)
+        self.safeguard.check_loss(loss)
         self.ledger.read_window(loss, weight)
-        self._heed(self.callbacks.step_logged(self.state()))
+        self._heed(self.callbacks.step_logged(self.view()))
 
     def _heed(self, wish: Stop | None) -> None:
         if wish is not None and self.ledger.stopped is None:
@@ -395,12 +360,13 @@ class Trainer:
 
     def _compare(self, value: float) -> bool:
         """Note whether the epoch that ends now is the best so far, and keep its weights."""
-        is_best = self.best.is_improved_by(value)
+        best = self.state.best
+        is_best = best.is_improved_by(value)
         if is_best:
-            self.best.note(value, self.ledger.epoch + 1)
+            best.note(value, self.ledger.epoch + 1)
         # without validation rows the copy is only the last one that is known to be good
-        if is_best if self.val_batches is not None else not self._reads_each_step:
-            self.best.keep(self.model)
+        if is_best if self.val_batches is not None else not self.safeguard.reads_each_step:
+            best.keep(self.model)
         return is_best
 
     def _decide(self) -> None:
@@ -409,44 +375,12 @@ class Trainer:
             return
         if ledger.epoch >= self.settings.epochs:
             ledger.stopped = f"Finished {self._count('epoch', ledger.epoch)}."
-        elif patience is not None and ledger.epoch - (self.best.epoch or 0) >= patience:
+        elif patience is not None and ledger.epoch - (self.state.best.epoch or 0) >= patience:
             rows = "validation" if self.val_batches is not None else "training"
             ledger.stopped = (
                 f"Stopped after epoch {ledger.epoch}: the {rows} {self.settings.monitor} has not "
                 f"improved for {self._count('epoch', patience)}."
             )
-
-    def _require_finite(self, loss: float) -> None:
-        """Stop if the sum since the start of the epoch, or a gradient on the device, is bad."""
-        is_good = self._update.is_good()
-        if is_good and math.isfinite(loss):
-            return
-        what = "A gradient" if math.isfinite(loss) else "The loss"
-        what = f"{what} was no finite number by {self._here(done=True)}."
-        if not is_good:
-            first = self._first_step + self._update.good_steps() + 1
-            what += f" The first bad gradient was that of step {first:,}."
-        self._fail(what, explain_gradient(self.model))
-
-    def _require_finite_val(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            self._fail(
-                f"The validation loss is not a finite number after {self._here(done=True)}.",
-                "Look for such values in the validation rows, or lower learning_rate.",
-            )
-
-    def _fail(self, what: str, remedy: str) -> NoReturn:
-        restored = self.best.restore(self.model)
-        kept = "its best epoch" if restored and self.best.epoch else "before that step"
-        rate = f"{self._update.rate(self.ledger.step):.3g}"
-        raise TrainingError(
-            f"{what} {remedy} The learning rate was {rate}; the network has the weights from "
-            f"{kept}."
-        )
-
-    def _here(self, *, done: bool = False) -> str:
-        step = self.ledger.step + (0 if done else 1)
-        return f"step {step:,} (epoch {self.ledger.epoch + 1})"
 
     @staticmethod
     def _count(noun: str, number: int) -> str:
@@ -458,92 +392,20 @@ class Trainer:
         self._clock = now
 
     def _identity(self) -> dict[str, Any]:
-        """Return what must be the same for a resume to be exact."""
-        settings = self.settings.model_dump(mode="json")
-        kept = {name: value for name, value in settings.items() if name not in _MAY_DIFFER}
-        return {
-            **kept,
-            "seed": self.seed,
-            "number of batches": len(self.batches),
-            "validation rows": self.val_batches is not None,
-        }
+        return identity_of(
+            self.settings,
+            seed=self.seed,
+            num_batches=len(self.batches),
+            has_val=self.val_batches is not None,
+        )
 
     def _save(self) -> None:
         if self.checkpoints is None:
             return
         self._read_clock()
-        has_best = self.val_batches is not None and self.best.epoch is not None
-        is_current = self.best.epoch == self.ledger.epoch and self.ledger.position == 0
-        tensors = {
-            **prefixed("model", weights_of(self.model)),
-            **prefixed("update", self._update.tensors()),
-            **prefixed("random", random_state(self.device)),
-            **prefixed("epoch_random", self._epoch_random),
-        }
-        if has_best and (self._average is not None or not is_current):
-            tensors |= prefixed("best", self.best.weights or {})
-        if self._average is not None:
-            tensors |= prefixed("average", self._average.weights)
-        state = {
-            "identity": self._identity(),
-            "ledger": self.ledger.to_json(),
-            "means": self.means.sums(),
-            "best": {"epoch": self.best.epoch, "value": self.best.value, "is_kept": has_best},
-            "update": self._update.to_json(),
-            "average": None if self._average is None else self._average.to_json(),
-        }
-        path = self.checkpoints.save(self.ledger.step, tensors, state)
-        self.callbacks.checkpoint_saved(self.state(), path)
-
-    def _resume(self, checkpoints: Checkpoints) -> None:
-        if not checkpoints.resume and checkpoints.paths():
-            raise RunError(
-                f"{checkpoints.folder} holds checkpoints already: go on from them with "
-                "Checkpoints(folder, resume=True), or choose another folder."
-            )
-        checkpoint = checkpoints.latest()
-        if checkpoint is not None:
-            self._check_identity(checkpoint.state["identity"])
-            self._load(checkpoint)
-
-    def _check_identity(self, saved: Mapping[str, Any]) -> None:
-        # what an older version did not know was as it is by default now
-        known = {**EngineSettings().model_dump(mode="json"), **saved}
-        for name, value in self._identity().items():
-            if known.get(name) != value:
-                raise RunError(
-                    f"The checkpoint was made with {name} = {known.get(name)}, and {value} is "
-                    "asked for now: resume with the settings of the first run, or start anew."
-                )
-
-    def _load(self, checkpoint: Checkpoint) -> None:
-        tensors, state = checkpoint.tensors, checkpoint.state
-        current, saved = weights_of(self.model), under("model", tensors)
-        check_fit(saved, current)
-        copy_weights(current, saved)
-        self._update.load(under("update", tensors), state["update"])
-        self.ledger = Ledger.from_json(state["ledger"])
-        self._first_step = self.ledger.step
-        self.means.load(state["means"])
-        self._load_best(state["best"], under("best", tensors))
-        if self._average is not None:
-            self._average.load(under("average", tensors), state["average"])
-        if self._skipping is not None:
-            self._skipping.end_step(self.model, is_good=True)
-        random = under("random", tensors)
-        set_random_state(random, self.device)
-        if self.ledger.position:
-            self._epoch_random = under("epoch_random", tensors)
-            self._resumed_random = random
-
-    def _load_best(self, state: Mapping[str, Any], weights: dict[str, Tensor]) -> None:
-        if state["epoch"] is None:
-            return
-        self.best.note(state["value"], state["epoch"])
-        if state["is_kept"]:
-            self.best.keep(self.model)
-            if weights:
-                copy_weights(self.best.weights or {}, weights)
+        has_val = self.val_batches is not None
+        path = self.state.save(self.checkpoints, self._identity(), keeps_best=has_val)
+        self.callbacks.checkpoint_saved(self.view(), path)
 
 
 def _check_trainable(model: nn.Module) -> None:

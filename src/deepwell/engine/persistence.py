@@ -1,0 +1,158 @@
+"""Persistence: the whole state of a training, to a checkpoint and back, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepwell.engine.averaging import WeightAverage
+from deepwell.engine.best import BestEpoch, copy_weights, weights_of
+from deepwell.engine.checkpoint import Checkpoint, Checkpoints
+from deepwell.engine.ledger import Ledger
+from deepwell.engine.means import RunningMeans
+from deepwell.engine.settings import EngineSettings
+from deepwell.engine.snapshot import check_fit, prefixed, random_state, set_random_state, under
+from deepwell.engine.update import Update
+from deepwell.errors import RunError
+
+_MAY_DIFFER = {"device", "log_every", "checkpoint_every"}
+"""Settings that may be changed in a resumed training: they do not change what is learned."""
+
+
+def identity_of(
+    settings: EngineSettings, *, seed: int, num_batches: int, has_val: bool
+) -> dict[str, Any]:
+    """Return what must be the same for a resume to be exact."""
+    known = settings.model_dump(mode="json")
+    kept = {name: value for name, value in known.items() if name not in _MAY_DIFFER}
+    return {
+        **kept,
+        "seed": seed,
+        "number of batches": num_batches,
+        "validation rows": has_val,
+    }
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """Everything that a training changes.
+
+    Args:
+        model: The network, on its device.
+        update: Optimizer and schedule.
+        ledger: Counters and history.
+        means: Running sums of the epoch.
+        best: The best epoch so far.
+        average: Mean weights, or None.
+        device: Where the network is.
+        epoch_random: Random state at the start of the running epoch.
+    """
+
+    model: nn.Module
+    update: Update
+    ledger: Ledger
+    means: RunningMeans
+    best: BestEpoch
+    average: WeightAverage | None
+    device: torch.device
+    epoch_random: dict[str, Tensor]
+
+    def save(
+        self, checkpoints: Checkpoints, identity: Mapping[str, Any], *, keeps_best: bool
+    ) -> Path:
+        """Write a checkpoint.
+
+        Args:
+            checkpoints: Where to.
+            identity: See `identity_of`.
+            keeps_best: Whether the weights of the best epoch are wanted at the end.
+
+        Raises:
+            OutputError: It cannot be written; earlier ones stay.
+        """
+        has_best = keeps_best and self.best.epoch is not None
+        is_current = self.best.epoch == self.ledger.epoch and self.ledger.position == 0
+        tensors = {
+            **prefixed("model", weights_of(self.model)),
+            **prefixed("update", self.update.tensors()),
+            **prefixed("random", random_state(self.device)),
+            **prefixed("epoch_random", self.epoch_random),
+        }
+        if has_best and (self.average is not None or not is_current):
+            tensors |= prefixed("best", self.best.weights or {})
+        if self.average is not None:
+            tensors |= prefixed("average", self.average.weights)
+        state = {
+            "identity": identity,
+            "ledger": self.ledger.to_json(),
+            "means": self.means.sums(),
+            "best": {"epoch": self.best.epoch, "value": self.best.value, "is_kept": has_best},
+            "update": self.update.to_json(),
+            "average": None if self.average is None else self.average.to_json(),
+        }
+        return checkpoints.save(self.ledger.step, tensors, state)
+
+    def resume(
+        self, checkpoints: Checkpoints, identity: Mapping[str, Any]
+    ) -> dict[str, Tensor] | None:
+        """Go on from the latest checkpoint, if there is one.
+
+        Returns:
+            The random state in the middle of an epoch, or None at the start of one.
+
+        Raises:
+            RunError: It belongs to another training, or is not to be resumed.
+        """
+        if not checkpoints.resume and checkpoints.paths():
+            raise RunError(
+                f"{checkpoints.folder} holds checkpoints already: go on from them with "
+                "Checkpoints(folder, resume=True), or choose another folder."
+            )
+        checkpoint = checkpoints.latest()
+        if checkpoint is None:
+            return None
+        _check_identity(checkpoint.state["identity"], identity)
+        return self._load(checkpoint)
+
+    def _load(self, checkpoint: Checkpoint) -> dict[str, Tensor] | None:
+        tensors, state = checkpoint.tensors, checkpoint.state
+        current, saved = weights_of(self.model), under("model", tensors)
+        check_fit(saved, current)
+        copy_weights(current, saved)
+        self.update.load(under("update", tensors), state["update"])
+        self.ledger.load(state["ledger"])
+        self.means.load(state["means"])
+        self._load_best(state["best"], under("best", tensors))
+        if self.average is not None:
+            self.average.load(under("average", tensors), state["average"])
+        random = under("random", tensors)
+        set_random_state(random, self.device)
+        if not self.ledger.position:
+            return None
+        self.epoch_random = under("epoch_random", tensors)
+        return random
+
+    def _load_best(self, state: Mapping[str, Any], weights: dict[str, Tensor]) -> None:
+        if state["epoch"] is None:
+            return
+        self.best.note(state["value"], state["epoch"])
+        if state["is_kept"]:
+            self.best.keep(self.model)
+            if weights:
+                copy_weights(self.best.weights or {}, weights)
+
+
+def _check_identity(saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    # what an older version did not know was as it is by default now
+    known = {**EngineSettings().model_dump(mode="json"), **saved}
+    for name, value in now.items():
+        if known.get(name) != value:
+            raise RunError(
+                f"The checkpoint was made with {name} = {known.get(name)}, and {value} is "
+                "asked for now: resume with the settings of the first run, or start anew."
+            )
