@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from deepwell.engine.checkpoint import Checkpoints
+from deepwell.engine.compilation import compiling_step
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.optimizers import OPTIMIZERS
 from deepwell.engine.passes import search_step, sharp_step
@@ -94,7 +95,9 @@ def fit(
 def _kind_of_step(settings: EngineSettings) -> Callable[[Trainer, Iterator[Batch]], bool]:
     if OPTIMIZERS[settings.optimizer].is_searching:
         return search_step
-    return train_step if settings.sharpness is None else sharp_step
+    if settings.sharpness is not None:
+        return sharp_step
+    return train_step if settings.compile == "off" else compiling_step(settings, train_step)
 
 
 def train_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:

@@ -51,6 +51,7 @@ class State:
         average: Mean weights, or None.
         device: Where the network is.
         epoch_random: Random state at the start of the running epoch.
+        is_compiled: Whether the steps are compiled; None before that is decided.
     """
 
     model: nn.Module
@@ -61,6 +62,7 @@ class State:
     average: WeightAverage | None
     device: torch.device
     epoch_random: dict[str, Tensor]
+    is_compiled: bool | None = None
 
     def save(
         self, checkpoints: Checkpoints, identity: Mapping[str, Any], *, keeps_best: bool
@@ -94,6 +96,7 @@ class State:
             "best": {"epoch": self.best.epoch, "value": self.best.value, "is_kept": has_best},
             "update": self.update.to_json(),
             "average": None if self.average is None else self.average.to_json(),
+            "is_compiled": self.is_compiled,
         }
         return checkpoints.save(self.ledger.step, tensors, state)
 
@@ -130,6 +133,7 @@ class State:
         self._load_best(state["best"], under("best", tensors))
         if self.average is not None:
             self.average.load(under("average", tensors), state["average"])
+        self.is_compiled = state.get("is_compiled")
         random = under("random", tensors)
         set_random_state(random, self.device)
         if not self.ledger.position:

@@ -22,6 +22,7 @@ class FitResult:
         device: Where it computed.
         notes: What a person should know about the training, in sentences.
         skipped: Steps that were left out because of numbers that are not finite.
+        compilation: What was compiled, or why not, in words; "" where it was not tried.
     """
 
     history: list[dict[str, Any]]
@@ -34,3 +35,4 @@ class FitResult:
     device: str
     notes: tuple[str, ...] = ()
     skipped: int = 0
+    compilation: str = ""

@@ -92,6 +92,9 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Numbers to compute with; "auto" takes the fastest that is safe on the device."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Turn loss and gradients into one compiled program: "auto" tries it where minutes of training
+    are left, and keeps it if it is faster."""
     device: str = "auto"
     """auto (a CUDA card if there is one, else the processor), cpu, cuda, cuda:1, mps."""
 
@@ -181,12 +184,29 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
                 "sharpness does not go with precision=fp16, which may drop a step half-way: use "
                 "bf16 or fp32."
             )
+        if self.compile == "on":
+            self._check_compilable()
         last = self.averaging.last_epochs
         if last is not None and last > self.epochs:
             raise ValueError(
                 f"averaging.last_epochs = {last}, but there are only {self.epochs} epochs."
             )
         return self
+
+    def _check_compilable(self) -> None:
+        refused = {
+            "regularisation.mixup": self.regularisation.mixup,
+            "regularisation.cutmix": self.regularisation.cutmix,
+            "sharpness": self.sharpness,
+            "precision=fp16": self.precision == "fp16",
+            f"optimizer={self.optimizer}": OPTIMIZERS[self.optimizer].is_searching,
+        }
+        for name, is_given in refused.items():
+            if is_given:
+                raise ValueError(
+                    f"compile=on does not go with {name}, whose steps change their shape: use "
+                    "compile=auto or off."
+                )
 
 
 def _known(name: str, catalog: Catalog[Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -87,6 +87,7 @@ class Trainer:
         self.safeguard = Safeguard(
             self.state, task=self.task, precision=self.precision, skips=settings.on_nan == "skip"
         )
+        self.compilation = ""
         self._guard = InterruptGuard()
         self._resumed_random: dict[str, Tensor] | None = None
         self._clock = time.perf_counter()
@@ -183,11 +184,16 @@ class Trainer:
 
     def note(self, batch: Batch, loss: Loss, outputs: Tensor) -> None:
         """Count a batch and add its loss and scores to the running means."""
+        with torch.no_grad():
+            scores = self.task.scores(outputs.detach(), batch.targets)
+        self.note_scores(batch, loss, scores)
+
+    def note_scores(self, batch: Batch, loss: Loss, scores: Mapping[str, Tensor]) -> None:
+        """Count a batch and add its loss and scores, (batch,), to the running means."""
         if not self.safeguard.accepts(batch, loss):
             self.ledger.note_batch(len(batch.targets))
             return
         with torch.no_grad():
-            scores = self.task.scores(outputs.detach(), batch.targets)
             self.means.add(loss, scores, batch.weight)
         self.ledger.note_batch(len(batch.targets))
 
@@ -322,6 +328,7 @@ class Trainer:
             device=str(self.device),
             notes=self.notes,
             skipped=ledger.skipped,
+            compilation=self.compilation,
         )
 
     def view(self) -> TrainState:

@@ -1,0 +1,165 @@
+"""Compilation: loss, scores and gradients of a batch as one program.
+
+The network, its loss and its gradient become one graph, which torch's compiler turns into machine
+code: fewer calls, fewer passes over memory. What was measured on the processor is in benchmarks/.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad_and_value
+
+from deepwell.engine.best import copy_weights
+from deepwell.engine.interfaces import TaskLike
+from deepwell.engine.precision import Precision
+from deepwell.engine.snapshot import random_state, set_random_state
+from deepwell.types import Batch, Loss
+
+if TYPE_CHECKING:
+    from deepwell.engine.trainer import Trainer
+
+_SMALLEST_WEIGHT = 1e-12
+Named = dict[str, Tensor]
+
+
+class Program:
+    """Computes loss, scores and gradients of a batch; compiled for batches of one shape.
+
+    Batches of another shape, such as the last of an epoch, run the same lines uncompiled.
+
+    Args:
+        model: On its device, in training mode.
+        task: Gives loss and scores.
+        precision: What to compute with.
+
+    Example:
+        >>> from deepwell.tasks import Regression
+        >>> from deepwell.engine.precision import choose_precision
+        >>> model, task = nn.Linear(1, 1), Regression(targets=("y",), mean=[0.0], std=[1.0])
+        >>> exact = choose_precision("fp32", torch.device("cpu"), model, batch_rows=2)
+        >>> rows = Batch((torch.ones(2, 1),), torch.zeros(2, 1), None, torch.arange(2))
+        >>> loss, scores, gradients = Program(model, task, exact).run(rows)
+        >>> sorted(gradients)
+        ['bias', 'weight']
+    """
+
+    def __init__(self, model: nn.Module, task: TaskLike, precision: Precision) -> None:
+        self._model = model
+        self._task = task
+        self._precision = precision
+        self._learned = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._fixed = {n: p for n, p in model.named_parameters() if not p.requires_grad}
+        self._buffers = dict(model.named_buffers())
+        self._compiled: Callable[..., Any] | None = None
+        self._shapes: list[torch.Size] = []
+
+    def compile(self, batch: Batch) -> None:
+        """Compile for batches of this shape; random numbers and buffers are as before afterwards.
+
+        Raises:
+            Exception: The compiler cannot do it, or there is none.
+        """
+        program: Any = torch.compile(self._gradients, fullgraph=True, dynamic=False)
+        with untouched(self._model, batch.targets.device), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the compiler's own, of no use here
+            with torch.no_grad():
+                program(self._values(self._learned), self._buffers, batch)
+        self._compiled, self._shapes = program, _shapes(batch)
+
+    def run(self, batch: Batch) -> tuple[Loss, Mapping[str, Tensor], Named]:
+        """Return loss, scores (batch,) and the gradients of the mean loss by parameter."""
+        fits = self._compiled is not None and _shapes(batch) == self._shapes
+        compute = self._compiled if fits and self._compiled is not None else self._gradients
+        with torch.no_grad():
+            gradients, loss_sum, weight, scores = compute(
+                self._values(self._learned), self._buffers, batch
+            )
+        return Loss(loss_sum, weight), scores, gradients
+
+    def store(self, gradients: Mapping[str, Tensor], share: Tensor | None) -> None:
+        """Set the gradients of the parameters, or add them, times a share, to those there."""
+        for name, gradient in gradients.items():
+            parameter = self._learned[name]
+            if parameter.grad is None:
+                parameter.grad = gradient
+            else:
+                parameter.grad.add_(gradient if share is None else gradient * share)
+
+    @staticmethod
+    def _values(parameters: Mapping[str, Tensor]) -> Named:
+        return {name: parameter.detach() for name, parameter in parameters.items()}
+
+    def _gradients(
+        self, learned: Named, buffers: Named, batch: Batch
+    ) -> tuple[Named, Tensor, Tensor, dict[str, Tensor]]:
+        def mean_loss(learned: Named) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Named]]:
+            # functions under differentiation may change copies only
+            changed = {name: buffer.clone() for name, buffer in buffers.items()}
+            values = {**learned, **self._fixed, **changed}
+
+            def network(*inputs: Tensor) -> Tensor:
+                return functional_call(self._model, values, inputs)
+
+            with self._precision.autocast():
+                loss, outputs = self._task.training_step(network, batch)  # pyright: ignore
+            weight = loss.weight.detach()
+            mean = loss.sum / weight.clamp_min(_SMALLEST_WEIGHT)
+            return mean, (loss.sum, weight, outputs, changed)
+
+        gradients, (_, found) = grad_and_value(mean_loss, has_aux=True)(learned)
+        loss_sum, weight, outputs, changed = found
+        for name, buffer in buffers.items():
+            buffer.copy_(changed[name])
+        scores = self._task.scores(outputs, batch.targets)
+        return gradients, loss_sum, weight, scores
+
+
+def compiled_step(program: Program, trainer: Trainer, rows: Iterator[Batch]) -> bool:
+    """Do one optimizer step as `train_step` does, with a program.
+
+    Returns:
+        False if the epoch has no batch left; nothing was done then.
+    """
+    first: Tensor | None = None
+    total: Tensor | None = None
+    for batch in islice(rows, trainer.micro_batches):
+        loss, scores, gradients = program.run(batch)
+        trainer.note_scores(batch, loss, scores)
+        if first is None or total is None:
+            first = total = loss.weight.clamp_min(_SMALLEST_WEIGHT)
+            program.store(gradients, None)
+        else:
+            total = total + loss.weight
+            program.store(gradients, loss.weight / first)
+    if first is None or total is None:
+        return False
+    trainer.update(None if first is total else first / total)
+    return True
+
+
+@contextlib.contextmanager
+def untouched(model: nn.Module, device: torch.device) -> Generator[None]:
+    """Put buffers, random numbers and gradients back as they were before."""
+    buffers = dict(model.named_buffers())
+    before = {name: buffer.clone() for name, buffer in buffers.items()}
+    gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
+    random = random_state(device)
+    try:
+        yield
+    finally:
+        copy_weights(buffers, before)
+        set_random_state(random, device)
+        for name, parameter in model.named_parameters():
+            parameter.grad = gradients[name]
+
+
+def _shapes(batch: Batch) -> list[torch.Size]:
+    tensors = [*batch.inputs, batch.targets]
+    return [tensor.shape for tensor in tensors]
