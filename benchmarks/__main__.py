@@ -16,6 +16,7 @@ BENCHMARKS = {
     "startup": ("How long importing and --help take, and how much is installed.", 11),
     "lecture": ("The lecture's network on Fashion-MNIST, beside peers.", 3),
     "overhead": ("The engine's loop over loops by hand.", 21),
+    "augment": ("Changes to batches of pictures, beside peers.", 5),
 }
 """Name → what it measures, and how many repeats it has."""
 

@@ -13,9 +13,10 @@ from deepwell.engine import OPTIMIZERS, SCHEDULES, EngineSettings
 from deepwell.evaluation import METRICS, EvaluationSettings
 from deepwell.models import MODELS, describe, resolve
 from deepwell.nn.activation import ACTIVATIONS
+from deepwell.nn.augment import AugmentSettings
 from deepwell.tasks import TaskSettings
 from deepwell.workflows.plan import image_defaults, table_defaults
-from deepwell.workflows.settings import AugmentSettings, TrainSettings
+from deepwell.workflows.settings import TrainSettings
 
 GROUPS: dict[str, type[Settings]] = {
     "data": DataSettings,

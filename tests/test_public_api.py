@@ -22,10 +22,10 @@ EXPORTS = [
 
 OPTIONS = {
     "train": [
-        "--batch-size", "--class-weight", "--config", "--delimiter", "--device", "--epochs",
-        "--group", "--ignore", "--image-size", "--kind", "--learning-rate", "--model", "--name",
-        "--runs", "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
-        "--time", "--weight", "DATA",
+        "--augment", "--batch-size", "--class-weight", "--config", "--delimiter", "--device",
+        "--epochs", "--group", "--ignore", "--image-size", "--kind", "--learning-rate", "--model",
+        "--name", "--runs", "--seed", "--set", "--skip-broken", "--success", "--target", "--task",
+        "--test", "--time", "--weight", "DATA",
     ],
     "resume": ["--data", "RUN"],
     "predict": ["--output", "DATA", "MODEL"],

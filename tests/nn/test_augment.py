@@ -37,6 +37,17 @@ def test_shift_by_known_offsets(dtype: torch.dtype) -> None:
         assert torch.equal(moved[row], expected)
 
 
+def test_a_repeated_edge_equals_torchs_own_replication() -> None:
+    images = _pictures()
+    down, right = torch.tensor([9, -3, 0, 1, 2, 0]), torch.tensor([-3, 2, 0, 9, 0, -1])
+    moved = shift(images, down, right, pixels=9, border="edge")
+    padded = torch.nn.functional.pad(images.float(), (9, 9, 9, 9), mode="replicate")
+    for row in range(len(images)):
+        top, left = 9 - int(down[row]), 9 - int(right[row])
+        expected = padded[row, :, top : top + 5, left : left + 7].to(torch.uint8)
+        assert torch.equal(moved[row], expected)
+
+
 def test_mirrored_border_equals_torchs_own_reflection() -> None:
     images = _pictures()
     down, right = torch.tensor([3, -3, 0, 1, 2, 0]), torch.tensor([-3, 2, 0, 3, 0, -1])
@@ -66,6 +77,12 @@ def test_random_flip_mirrors_its_share() -> None:
     is_mirrored = (flipped == images.flip(3)).flatten(1).all(dim=1)
     assert bool((is_same | is_mirrored).all())
     assert 0.25 < is_mirrored.float().mean() < 0.35
+
+
+def test_random_flip_turns_upside_down() -> None:
+    images = _pictures()
+    flipped = RandomFlip(1.0, "vertical")(images, _generator())
+    assert torch.equal(flipped, images.flip(2))
 
 
 @pytest.mark.parametrize("transform", [RandomFlip(0.0), RandomShift(0)])

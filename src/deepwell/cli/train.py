@@ -64,6 +64,13 @@ def train(
     class_weight: Annotated[
         str | None, typer.Option(help="none or balanced.", rich_help_panel=TRAINING)
     ] = None,
+    augment: Annotated[
+        str | None,
+        typer.Option(
+            help="Change training pictures: none, light, medium or strong.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Passes over the training rows.", rich_help_panel=TRAINING)
     ] = None,
@@ -105,6 +112,7 @@ def train(
         "data.weight": weight,
         "task.kind": task,
         "task.class_weight": class_weight,
+        "augment.preset": augment,
         "engine.epochs": epochs,
         "engine.batch_size": batch_size,
         "engine.learning_rate": learning_rate,

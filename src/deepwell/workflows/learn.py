@@ -15,7 +15,7 @@ from deepwell.data import Encoders, Schema, Table
 from deepwell.engine import Checkpoints, FitResult, TensorBatches, fit, resolve_device
 from deepwell.errors import ModelError
 from deepwell.models import build, example_inputs, resolve
-from deepwell.nn.augment import Augment, RandomFlip, RandomShift, Transform
+from deepwell.nn.augment import augmentation
 from deepwell.nn.image_input import ImageInput
 from deepwell.tasks import Task
 from deepwell.workflows.settings import TrainSettings
@@ -155,6 +155,10 @@ def batches_of(
 ) -> TensorBatches:
     """Encode a table and put it on the device."""
     weight = predictor.schema.name_of("weight")
+    pictures = predictor.encoders.spec.image_shape
+    augment = None
+    if shuffle and pictures is not None:
+        augment = augmentation(settings.augment, pictures)
     return TensorBatches(
         predictor.encoders.encode(table),
         predictor.task.encode(table),
@@ -163,19 +167,5 @@ def batches_of(
         batch_size=settings.engine.batch_size if shuffle else 1024,
         shuffle=shuffle,
         seed=settings.seed,
-        augment=augmentation(predictor, settings) if shuffle else None,
+        augment=augment,
     )
-
-
-def augmentation(predictor: Predictor, settings: TrainSettings) -> Augment | None:
-    """Return the changes to training pictures, or None."""
-    shape = predictor.encoders.spec.image_shape
-    if shape is None:
-        return None
-    steps: list[Transform] = []
-    if settings.augment.flip:
-        steps.append(RandomFlip())
-    pixels = round(settings.augment.shift * min(shape[1:]))
-    if pixels:
-        steps.append(RandomShift(pixels))
-    return Augment(steps) if steps else None

@@ -50,6 +50,8 @@ def resolve(
     name = CUSTOM if is_own else choose_model(asked, schema)
     defaults = image_defaults() if has_images(schema) else table_defaults(num_rows)
     recommended = defaults if is_own else merge(defaults, MODELS[name].recommended)
+    if asked.augment.preset != "auto":
+        recommended = {key: value for key, value in recommended.items() if key != "augment"}
     if "optimizer" in overrides.get("engine", {}):
         recommended = without_rates(recommended)
     chosen = merge(recommended, overrides)

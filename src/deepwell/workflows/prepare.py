@@ -30,6 +30,7 @@ from deepwell.errors import ModelError, SplitError, TaskError, listing
 from deepwell.evaluation import applicable, parse_success
 from deepwell.models import resolve as resolve_model
 from deepwell.models.catalog import MODELS
+from deepwell.nn.augment.settings import refuse_without_pictures
 from deepwell.runs.folder import SplitName
 from deepwell.tasks import Formulation, Task, formulate
 from deepwell.workflows.plan import has_images, resolve
@@ -96,6 +97,8 @@ def prepare(
     _require_target(targets, source.table)
     say(f"{source.name}: {len(source.table):,} rows, {len(source.table.names)} columns")
     schema = infer_schema(source.table, targets=targets, settings=asked.data)
+    if not has_images(schema):
+        refuse_without_pictures(asked.augment)
     notes = [*source.notes, *check(source.table, schema)]
     table = rows_with_target(conform(source.table, schema), schema)
     formulation = formulate(schema, table, asked.task)

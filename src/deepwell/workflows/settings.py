@@ -11,6 +11,7 @@ from deepwell.data.settings import DataSettings, EncodeSettings
 from deepwell.data.split import SplitSettings
 from deepwell.engine.settings import EngineSettings
 from deepwell.evaluation.settings import EvaluationSettings
+from deepwell.nn.augment.settings import AugmentSettings
 from deepwell.tasks.settings import TaskSettings
 
 
@@ -31,15 +32,6 @@ class ModelChoice(Settings):
     def options(self) -> dict[str, Any]:
         """The settings of the architecture itself; it checks them."""
         return dict(self.model_extra or {})
-
-
-class AugmentSettings(Settings):
-    """Changes to training pictures that keep their meaning."""
-
-    shift: float = Field(default=0.0, ge=0.0, le=0.5)
-    """Largest shift in each direction, as a share of the side."""
-    flip: bool = False
-    """Mirror half of the pictures left to right; wrong for digits and letters."""
 
 
 class TrainSettings(Settings):

@@ -1,71 +1,26 @@
-"""Changed copies of pictures, made on the device for a whole batch at once.
-
-Nothing here loops over pictures: each batch is changed by a few tensor operations, on bytes.
-"""
+"""Moves by whole pixels, which copy bytes and compute nothing: mirroring and shifting."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from deepwell.errors import ConfigError
 
-
-class Transform(Protocol):
-    """Changes a batch of pictures (batch, K, H, W) at random; keeps shape and type."""
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the changed pictures."""
-        ...
-
-
-class Augment:
-    """Applies transforms one after the other to the pictures among the inputs of a batch.
-
-    Args:
-        transforms: In the order in which they are applied.
-
-    Example:
-        >>> augment = Augment([RandomFlip(), RandomShift(2)])
-        >>> images = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
-        >>> (changed,) = augment((images,), torch.Generator().manual_seed(0))
-        >>> changed.shape, changed.dtype
-        (torch.Size([4, 3, 8, 8]), torch.uint8)
-    """
-
-    def __init__(self, transforms: Sequence[Transform]) -> None:
-        self.transforms = tuple(transforms)
-
-    def __call__(
-        self, inputs: tuple[Tensor, ...], generator: torch.Generator
-    ) -> tuple[Tensor, ...]:
-        """Return the inputs with changed pictures; shapes and types stay.
-
-        Args:
-            inputs: One tensor a block; those with four axes are pictures.
-            generator: The stream of random numbers, best on the processor: the same pictures
-                then come out on every device.
-        """
-        return tuple(
-            self._change(block, generator) if block.ndim == 4 else block for block in inputs
-        )
-
-    def _change(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        for transform in self.transforms:
-            images = transform(images, generator)
-        return images
+Border = Literal["black", "mirror", "edge"]
+"""What fills the place that becomes free: black, the picture mirrored at its edge, or the edge."""
 
 
 @dataclass(frozen=True)
 class RandomFlip:
-    """Mirrors pictures left to right.
+    """Mirrors pictures left to right, or upside down.
 
     Args:
         probability: Share of the pictures that is mirrored.
+        direction: "horizontal" swaps left and right, "vertical" swaps top and bottom.
 
     Example:
         >>> image = torch.tensor([[[[1, 2, 3]]]], dtype=torch.uint8)
@@ -74,6 +29,7 @@ class RandomFlip:
     """
 
     probability: float = 0.5
+    direction: Literal["horizontal", "vertical"] = "horizontal"
 
     def __post_init__(self) -> None:
         if not 0 <= self.probability <= 1:
@@ -81,26 +37,29 @@ class RandomFlip:
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Return the batch with some pictures mirrored."""
+        axis = 3 if self.direction == "horizontal" else 2
         draws = torch.rand(len(images), generator=generator, device=generator.device)
         chosen = (draws < self.probability).to(images.device, non_blocking=True)
-        return torch.where(chosen.view(-1, 1, 1, 1), images.flip(3), images)
+        return torch.where(chosen.view(-1, 1, 1, 1), images.flip(axis), images)
 
 
 @dataclass(frozen=True)
 class RandomShift:
     """Moves each picture by its own whole number of pixels, up to a limit in each direction.
 
+    The same is known as padding and cutting out at random.
+
     Args:
         pixels: The largest move, up, down, left and right.
-        border: What fills the place that becomes free: black, or the picture mirrored at its
-            edge.
+        border: What fills the place that becomes free: black, the picture mirrored at its edge,
+            or the edge itself, repeated.
 
     Reference:
         He, Zhang, Ren, Sun: Deep Residual Learning (2015), section 4.2: pad by 4, crop at random.
     """
 
     pixels: int = 4
-    border: Literal["black", "mirror"] = "black"
+    border: Border = "black"
 
     def __post_init__(self) -> None:
         if self.pixels < 0:
@@ -121,7 +80,7 @@ def shift(
     right: Tensor,
     *,
     pixels: int,
-    border: Literal["black", "mirror"] = "black",
+    border: Border = "black",
 ) -> Tensor:
     """Move each picture by its own offset.
 
@@ -130,7 +89,8 @@ def shift(
         down: Pixels by which each picture moves down (negative: up), (batch,), int64.
         right: Pixels by which each picture moves right, (batch,), int64.
         pixels: The largest absolute offset.
-        border: "black" fills with zeros, "mirror" with the picture mirrored at its edge.
+        border: "black" fills with zeros, "mirror" with the picture mirrored at its edge, "edge"
+            repeats the outermost pixels.
 
     Raises:
         ConfigError: "mirror" with a move as large as the picture.
@@ -141,7 +101,7 @@ def shift(
         [[[[0, 1, 2]]]]
     """
     height, width = images.shape[2:]
-    padded = _mirror_pad(images, pixels) if border == "mirror" else _black_pad(images, pixels)
+    padded = _black_pad(images, pixels) if border == "black" else _pad(images, pixels, border)
     # all crops of the padded picture as one view: (batch, K, 2p + 1, 2p + 1, H, W)
     crops = padded.unfold(2, height, 1).unfold(3, width, 1)
     rows = torch.arange(len(images), device=images.device)
@@ -152,16 +112,17 @@ def _black_pad(images: Tensor, pixels: int) -> Tensor:
     return torch.nn.functional.pad(images, (pixels, pixels, pixels, pixels))
 
 
-def _mirror_pad(images: Tensor, pixels: int) -> Tensor:
+def _pad(images: Tensor, pixels: int, border: Border) -> Tensor:
     # by index, because torch's own reflection does not take bytes
-    if pixels >= min(images.shape[2:]):
+    if border == "mirror" and pixels >= min(images.shape[2:]):
         raise ConfigError(
             f"A mirrored border of {pixels} pixels needs larger pictures than "
             f"{images.shape[2]} × {images.shape[3]}: shift by fewer pixels."
         )
     for axis in (2, 3):
-        size = images.shape[axis]
-        places = torch.arange(-pixels, size + pixels, device=images.device).abs()
-        places = torch.where(places < size, places, 2 * (size - 1) - places)
-        images = images.index_select(axis, places)
+        last = images.shape[axis] - 1
+        places = torch.arange(-pixels, last + 1 + pixels, device=images.device)
+        if border == "mirror":
+            places = last - (last - places.abs()).abs()
+        images = images.index_select(axis, places.clamp(0, last))
     return images
