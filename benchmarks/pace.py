@@ -20,7 +20,7 @@ Bytes = NDArray[np.uint8]
 
 def grey(pictures: Pictures) -> Bytes:
     """Return a batch of small grey pictures, (128, 1, 28, 28)."""
-    return np.ascontiguousarray(pictures.train[:128, None])
+    return pictures.train[:128, None].copy()
 
 
 def coloured(pictures: Pictures) -> Bytes:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import examples_of_change
 from markupsafe import Markup
 
 from deepwell.evaluation.drawing import element, picture
@@ -50,6 +51,7 @@ def draw(houses: Path, clothes: Path) -> Iterator[tuple[str, str]]:
     bins = classes.evaluation["calibration"]["bins"]
     figure = reliability(bins, stated="how sure the network is, %", observed="how often right, %")
     yield "reliability.svg", _file(figure)
+    yield "augmentation.svg", _file(examples_of_change.changes())
 
 
 def _first(chapter: Any) -> Markup:

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from benchmarks.harness import Sample
 from benchmarks.pace import Bytes, coloured, grey, pace
 from benchmarks.pictures import Pictures
-
-if TYPE_CHECKING:
-    pass
+from deepwell.nn.augment import (
+    Augment,
+    AugmentSettings,
+    RandomAffine,
+    RandomColour,
+    Transform,
+    augmentation,
+)
 
 
 def geometry(pictures: Pictures, seed: int) -> Sample:
     """Mirror, crop and turn small grey pictures."""
-    from deepwell.nn.augment import RandomAffine
-
     return _pace(RandomAffine(flip=0.5, crop=0.3, rotate=15), grey(pictures), seed)
 
 
 def colour(pictures: Pictures, seed: int) -> Sample:
     """Change the colours."""
-    from deepwell.nn.augment import RandomColour
-
     change = RandomColour(brightness=0.4, contrast=0.4, saturation=0.4, hue=36)
     return _pace(change, coloured(pictures), seed)
 
 
 def strong(pictures: Pictures, seed: int) -> Sample:
     """Do all that the preset strong does, and mirror."""
-    from deepwell.nn.augment import Augment, AugmentSettings, augmentation
-
     augment = augmentation(AugmentSettings(preset="strong", flip=True), (3, 96, 96)) or Augment([])
 
     def change(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -42,6 +39,6 @@ def strong(pictures: Pictures, seed: int) -> Sample:
     return _pace(change, coloured(pictures), seed)
 
 
-def _pace(change, before: Bytes, seed: int) -> Sample:
+def _pace(change: Transform, before: Bytes, seed: int) -> Sample:
     generator, images = torch.Generator().manual_seed(seed), torch.from_numpy(before)
     return pace(lambda: change(images, generator).numpy(), before)
