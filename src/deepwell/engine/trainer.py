@@ -184,17 +184,14 @@ class Trainer:
 
     def note(self, batch: Batch, loss: Loss, outputs: Tensor) -> None:
         """Count a batch and add its loss and scores to the running means."""
-        with torch.no_grad():
-            scores = self.task.scores(outputs.detach(), batch.targets)
-        self.note_scores(batch, loss, scores)
+        self.note_scores(batch, loss, self.task.scores(outputs.detach(), batch.targets))
 
     def note_scores(self, batch: Batch, loss: Loss, scores: Mapping[str, Tensor]) -> None:
         """Count a batch and add its loss and scores, (batch,), to the running means."""
         if not self.safeguard.accepts(batch, loss):
             self.ledger.note_batch(len(batch.targets))
             return
-        with torch.no_grad():
-            self.means.add(loss, scores, batch.weight)
+        self.means.add(loss, scores, batch.weight)
         self.ledger.note_batch(len(batch.targets))
 
     def scale(self, loss: Tensor) -> Tensor:
