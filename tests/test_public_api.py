@@ -23,9 +23,9 @@ EXPORTS = [
 OPTIONS = {
     "train": [
         "--augment", "--batch-size", "--class-weight", "--config", "--delimiter", "--device",
-        "--epochs", "--group", "--ignore", "--image-size", "--kind", "--learning-rate", "--model",
-        "--name", "--runs", "--seed", "--set", "--skip-broken", "--success", "--target", "--task",
-        "--test", "--time", "--weight", "DATA",
+        "--epochs", "--fail-on-leak", "--group", "--ignore", "--image-size", "--kind",
+        "--learning-rate", "--model", "--name", "--runs", "--seed", "--set", "--skip-broken",
+        "--success", "--target", "--task", "--test", "--time", "--weight", "DATA",
     ],
     "resume": ["--data", "RUN"],
     "predict": ["--output", "DATA", "MODEL"],

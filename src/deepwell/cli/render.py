@@ -127,6 +127,8 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
         table.add_row(METRICS[name].title, *metric_texts(name, score))
     console.print(f"{scores['rows']:,} rows, task {scores['task']}")
     console.print(table)
+    if scores["seen"] and scores["seen"]["sentence"]:
+        console.print(f"[yellow]{escape(scores['seen']['sentence'])}[/yellow]", soft_wrap=True)
     _show_success(scores["success"])
 
 

@@ -57,6 +57,14 @@ def train(
     weight: Annotated[
         str | None, typer.Option(help="Column with row weights.", rich_help_panel=COLUMNS)
     ] = None,
+    fail_on_leak: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-leak",
+            help="Stop if a column gives the target away.",
+            rich_help_panel=COLUMNS,
+        ),
+    ] = False,
     task: Annotated[
         str | None,
         typer.Option(help="regression, classification or multilabel.", rich_help_panel=TRAINING),
@@ -101,6 +109,7 @@ def train(
         "target": split_names(target),
         "model.name": model,
         "evaluation.success": success,
+        "evaluation.fail_on_leak": fail_on_leak or None,
         "data.test": test,
         "data.delimiter": delimiter,
         "data.image_size": image_size,

@@ -156,11 +156,16 @@ def _notes_on_give_aways(table: Table, schema: Schema) -> list[str]:
         if column.distinct != target.distinct or not isinstance(values, pl.Series):
             continue
         if _follows(values, answers, target):
-            notes.append(
-                f'"{column.name}" gives the target "{target.name}" away in every row: is it '
-                "known when a prediction is needed? If not, ignore it."
-            )
+            notes.append(give_away_note(column.name, target.name))
     return notes
+
+
+def give_away_note(column: str, target: str) -> str:
+    """Return the note on a column from which the target follows exactly."""
+    return (
+        f'"{column}" gives the target "{target}" away in every row: is it '
+        "known when a prediction is needed? If not, ignore it."
+    )
 
 
 def _follows(values: pl.Series, answers: pl.Series, target: ColumnSpec) -> bool:

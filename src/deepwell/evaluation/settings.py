@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from deepwell.config import Settings
 
@@ -34,6 +34,13 @@ class EvaluationSettings(Settings):
     calibration_bins: int = Field(default=10, ge=2, le=100)
     """Number of bins of equal width in which predicted probabilities are compared with reality."""
 
+    leaks: bool = True
+    """Search the training rows, before training, for columns that give the target away."""
+    fail_on_leak: bool = False
+    """Stop before training if such a column is found."""
+    shift: bool = True
+    """Compare training and test rows, before training, by a classifier that tells them apart."""
+
     @field_validator("baselines", mode="before")
     @classmethod
     def _from_text(cls, value: object) -> object:
@@ -42,3 +49,9 @@ class EvaluationSettings(Settings):
         if isinstance(value, str) and value != "auto":
             return tuple(part.strip() for part in value.split(","))
         return value
+
+    @model_validator(mode="after")
+    def _search_before_failing(self) -> EvaluationSettings:
+        if self.fail_on_leak and not self.leaks:
+            raise ValueError("fail_on_leak needs the search for leaks: leave evaluation.leaks on")
+        return self

@@ -172,11 +172,7 @@ def data_chapter(record: Record) -> Chapter | None:
         "kinds": [plural(n, kind, KINDS_MANY.get(kind)) for kind, n in inputs.most_common()],
         "with_missing": with_missing,
         "notes": _data_notes(record),
-        "warnings": [
-            (shortened(column.name, 60), shortened(warning, 300))
-            for column in columns
-            for warning in column.warnings
-        ],
+        "warnings": _warnings(record),
         "columns": [_column(column, num_rows) for column in columns],
     }
     return Chapter("data", "The data", view)
@@ -185,7 +181,23 @@ def data_chapter(record: Record) -> Chapter | None:
 def _data_notes(record: Record) -> list[str]:
     """Return the notes on the data; those on the split are told in its own chapter."""
     told_later = set((record.data.get("split") or {}).get("notes") or ())
-    return [note for note in record.data.get("notes") or () if note not in told_later]
+    notes = [note for note in record.data.get("notes") or () if note not in told_later]
+    leaks = record.data.get("leaks") or ()
+    return notes + [leak["sentence"] for leak in leaks if leak["severity"] == "note"]
+
+
+def _warnings(record: Record) -> list[tuple[str, str]]:
+    """Return what a person should look at: columns that give the target away come first."""
+    found = [
+        (leak["severity"].capitalize(), shortened(leak["sentence"], 600))
+        for leak in record.data.get("leaks") or ()
+        if leak["severity"] != "note"
+    ]
+    return found + [
+        (shortened(column.name, 60), shortened(warning, 300))
+        for column in record.columns
+        for warning in column.warnings
+    ]
 
 
 def _missing_fact(missing: int, cells: int) -> str:
@@ -228,9 +240,19 @@ def split_chapter(record: Record) -> Chapter | None:
             for name, amount in rows.items()
         ],
         "duplicates": int(split.get("duplicates") or 0),
-        "notes": list(split.get("notes") or ()),
+        "notes": [*(split.get("notes") or ()), *_shift_notes(record)],
     }
     return Chapter("split", "How the rows were divided", view)
+
+
+def _shift_notes(record: Record) -> list[str]:
+    """Say whether training and test rows differ, and how well single columns tell them apart."""
+    shift = record.data.get("shift")
+    if not shift:
+        return []
+    columns = [f'"{shortened(name, 60)}" {percent(auc)}' for name, auc in shift["columns"].items()]
+    single = [f"ROC AUC of single columns: {', '.join(columns)}."] if columns else []
+    return [shift["verdict"], *single]
 
 
 def network_chapter(record: Record) -> Chapter | None:

@@ -32,8 +32,9 @@ class RunFolder:
     status.json       running, interrupted, finished or failed, and why
     config.toml       all settings, resolved; `--config` reads it again
     manifest.json     versions, hardware, data hash, seed, command
-    data.json         schema, task, split, notes
+    data.json         schema, task, split, notes, leaks, shift
     splits.parquet    row id and side of each row
+    seen.npy          hash of each row of training and validation
     metrics.jsonl     one line a logged step and an epoch
     layers.json       the layer table
     checkpoints/      what a resume needs

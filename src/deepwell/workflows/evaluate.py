@@ -10,6 +10,7 @@ from deepwell.evaluation import EvaluationSettings, parse_success
 from deepwell.evaluation import evaluate as judge
 from deepwell.files import write_json
 from deepwell.workflows.predict import check_output
+from deepwell.workflows.seen_rows import count_seen_rows
 
 
 def evaluate(
@@ -30,7 +31,8 @@ def evaluate(
         settings: Number of resamples and the like.
 
     Returns:
-        `task`, `targets`, `rows`, `metrics` (name → value, low, high) and `success`.
+        `task`, `targets`, `rows`, `metrics` (name → value, low, high), `success`, and `seen`: how
+        many of the rows the model has learned from (None if that cannot be known).
 
     Raises:
         ArtifactError: The model folder is damaged, unsafe or too new.
@@ -56,6 +58,7 @@ def evaluate(
     ).to_json()
     scores = {name: evaluation[name] for name in ("task", "targets", "metrics", "success")}
     scores["rows"] = len(table)
+    scores["seen"] = count_seen_rows(Path(model), table, predictor.schema)
     if target is not None:
         write_json(target, scores)
     return scores

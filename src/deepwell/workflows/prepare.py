@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 from torch import nn
 
@@ -28,6 +29,8 @@ from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
 from deepwell.errors import ModelError, SplitError, TaskError, listing
 from deepwell.evaluation import applicable, parse_success
+from deepwell.evaluation.leakage import Leak
+from deepwell.evaluation.shift import Shift
 from deepwell.models import resolve as resolve_model
 from deepwell.models.catalog import MODELS
 from deepwell.nn.augment.settings import refuse_without_pictures
@@ -53,6 +56,8 @@ class Prepared:
         val: Rows that decide when to stop.
         test: Rows that are scored once, at the end.
         notes: What a person should know about the data.
+        leaks: Columns that give the target away, worst first; see `look`.
+        shift: Whether training and test rows differ, None if they were not compared.
     """
 
     settings: TrainSettings
@@ -64,6 +69,8 @@ class Prepared:
     val: Table
     test: Table
     notes: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
+    shift: Shift | None = None
 
     @property
     def num_rows(self) -> dict[str, int]:
@@ -106,6 +113,7 @@ def prepare(
     if module is None:
         schema = readable_by_model(schema, overrides, len(table))
     splits, train, val, test = _sides(source.test, table, schema, formulation, asked)
+    _require_weight(schema, {"training": train, "validation": val, "test": test})
     say(splits.reason)
     resolved = _pinned(resolve(overrides, schema, len(train), is_own=module is not None), targets)
     task = _fit_task(formulation, train, val, test, resolved)
@@ -193,6 +201,19 @@ def _sides(
             "split.test above 0, or give a file with --test."
         )
     return splits, table.take(splits.train), table.take(splits.val), test
+
+
+def _require_weight(schema: Schema, sides: Mapping[str, Table]) -> None:
+    """Refuse a side on which no row counts, before anything is learned."""
+    name = schema.name_of("weight")
+    for side, rows in sides.items():
+        if name is None or not len(rows):
+            continue
+        if not (rows.series(name).cast(pl.Float64) > 0).any():
+            raise SplitError(
+                f'Weight column "{name}": all {len(rows):,} {side} rows weigh 0, so none would '
+                "count. Correct the weights, or divide otherwise (--seed, split.test, split.val)."
+            )
 
 
 def _fit_task(

@@ -22,6 +22,7 @@ from deepwell.runs import Recorder, RunFolder, describe_hardware, describe_versi
 from deepwell.workflows.finish import TrainResult, finish, save_model
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.prepare import Prepared, Say
+from deepwell.workflows.seen_rows import write_seen_rows
 
 
 def describe(run: RunFolder, prepared: Prepared) -> None:
@@ -32,6 +33,7 @@ def describe(run: RunFolder, prepared: Prepared) -> None:
         run.write_splits(prepared.ids)
         write_json(run / "manifest.json", _manifest(prepared))
         write_json(run / "data.json", _data(prepared))
+        write_seen_rows(run, prepared)
 
 
 def execute(
@@ -171,6 +173,8 @@ def _data(prepared: Prepared) -> dict[str, Any]:
             "duplicates": splits.duplicates,
             "notes": list(splits.notes),
         },
+        "leaks": [leak.to_json() for leak in prepared.leaks],
+        "shift": None if prepared.shift is None else prepared.shift.to_json(),
     }
 
 
