@@ -116,6 +116,15 @@ class Encoders:
         return tuple(name for column in self.columns for name in column.layout.features)
 
     @property
+    def features_of(self) -> dict[str, list[int]]:
+        """Column → places of its features in the number block; columns without any are left out."""
+        owners = [column.name for column in self.columns for _ in column.layout.features]
+        places: dict[str, list[int]] = {}
+        for place, owner in enumerate(owners):
+            places.setdefault(owner, []).append(place)
+        return places
+
+    @property
     def category_names(self) -> tuple[str, ...]:
         """Names of the columns of the category block."""
         return tuple(

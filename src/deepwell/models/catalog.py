@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from deepwell.catalog import Catalog
 from deepwell.config import Settings
 from deepwell.errors import ConfigError, ModelError, did_you_mean, listing
+from deepwell.models.entry import ModelEntry
+from deepwell.models.tabular.entries import COLUMN_MODELS
 from deepwell.types import InputSpec
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelEntry:
-    """One architecture, or one size of it.
-
-    Args:
-        name: What the user writes.
-        family: The folder: "basic" or "vision".
-        title: The name that people say.
-        summary: What it is and when to take it, in a sentence or two.
-        paper: Citation.
-        inputs: The blocks of an `InputSpec` that it can read.
-        module: Where it lives; the module has a function `build(spec, head_size, settings)`.
-        settings_name: The settings class in that module.
-        presets: Named groups of settings.
-        recommended: Changes to the settings of other rooms, such as
-            ``{"engine": {"optimizer": "sgd"}}``.
-        example: Inputs for which shapes and the number of parameters are shown.
-        example_head_size: Outputs in that example.
-    """
-
-    name: str
-    family: str
-    title: str
-    summary: str
-    paper: str
-    inputs: tuple[str, ...]
-    module: str
-    settings_name: str
-    example: InputSpec
-    example_head_size: int
-    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    recommended: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=dict[str, Mapping[str, Any]]
-    )
 
 
 MODELS: Catalog[ModelEntry] = Catalog("model", error=ModelError)
@@ -172,7 +137,7 @@ _RESNETS = (
     _resnet(152, "Residual network of 152 layers in bottleneck blocks: the paper's winner."),
 )
 
-for _entry in (*_BASIC, _CNN, *_RESNETS):
+for _entry in (*_BASIC, *COLUMN_MODELS, _CNN, *_RESNETS):
     MODELS.add(_entry.name, _entry)
 
 
@@ -208,6 +173,29 @@ def resolve(name: str, settings: Mapping[str, Any] | Settings | None = None) -> 
     given = dict(settings or {})
     preset = _preset(entry, given.pop("preset", None))
     return settings_class(name).model_validate({**preset, **given})
+
+
+def place_columns(
+    name: str,
+    settings: Settings,
+    codes: Mapping[str, int],
+    features: Mapping[str, Sequence[int]],
+) -> Settings:
+    """Replace names of columns in the settings by places, where an architecture allows names.
+
+    Such an architecture's module has a function `placed` with the same arguments but the first.
+
+    Args:
+        name: A name in `MODELS`.
+        settings: Complete.
+        codes: Category column → its place in the block of categories.
+        features: Column → places of its features in the block of numbers.
+
+    Raises:
+        ConfigError: A name that no input column has.
+    """
+    placed = getattr(import_module(MODELS[name].module), "placed", None)
+    return settings if placed is None else cast("Settings", placed(settings, codes, features))
 
 
 def _preset(entry: ModelEntry, preset: str | None) -> Mapping[str, Any]:

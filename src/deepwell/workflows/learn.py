@@ -15,9 +15,11 @@ from deepwell.data import Encoders, Schema, Table
 from deepwell.engine import Checkpoints, FitResult, TensorBatches, fit, resolve_device
 from deepwell.errors import ModelError
 from deepwell.models import build, example_inputs, resolve
+from deepwell.models.catalog import place_columns
 from deepwell.nn.augment import augmentation
 from deepwell.nn.image_input import ImageInput
 from deepwell.tasks import Task
+from deepwell.workflows.pretrain import pretrain, with_note
 from deepwell.workflows.settings import TrainSettings
 
 
@@ -56,17 +58,26 @@ def learn(
     Raises:
         TrainingError: The loss is not a finite number.
     """
+    batches = batches_of(train, predictor, settings, shuffle=True)
+    note = pretrain(
+        predictor,
+        batches,
+        engine=settings.engine,
+        callbacks=callbacks,
+        checkpoints=checkpoints,
+        seed=settings.seed,
+    )
     result = fit(
         predictor.model,
         predictor.task,
-        batches_of(train, predictor, settings, shuffle=True),
+        batches,
         val_batches=batches_of(val, predictor, settings) if len(val) else None,
         settings=settings.engine,
         callbacks=callbacks,
         checkpoints=checkpoints,
         seed=settings.seed,
     )
-    return Learned(predictor, result)
+    return Learned(predictor, with_note(result, note))
 
 
 def fit_encoders(
@@ -92,7 +103,9 @@ def assemble(
         name, options = settings.model.name, settings.model.options
         if encoders.spec.image_shape is not None:
             options = {"mean": encoders.image_mean, "std": encoders.image_std, **options}
-        resolved = resolve(name, options).model_dump()
+        codes = {column: place for place, column in enumerate(encoders.category_names)}
+        complete = place_columns(name, resolve(name, options), codes, encoders.features_of)
+        resolved = complete.model_dump()
         model = build(name, encoders.spec, task.head_size, resolved)
         architecture: dict[str, Any] = {"name": name, "settings": resolved}
     else:

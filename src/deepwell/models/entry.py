@@ -1,0 +1,45 @@
+"""What the catalog knows of an architecture. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepwell.types import InputSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One architecture, or one size of it.
+
+    Args:
+        name: What the user writes.
+        family: The folder: "basic", "tabular" or "vision".
+        title: The name that people say.
+        summary: What it is and when to take it, in a sentence or two.
+        paper: Citation.
+        inputs: The blocks of an `InputSpec` that it can read.
+        module: Where it lives; the module has a function `build(spec, head_size, settings)`.
+        settings_name: The settings class in that module.
+        presets: Named groups of settings.
+        recommended: Changes to the settings of other rooms, such as
+            ``{"engine": {"optimizer": "sgd"}}``.
+        example: Inputs for which shapes and the number of parameters are shown.
+        example_head_size: Outputs in that example.
+    """
+
+    name: str
+    family: str
+    title: str
+    summary: str
+    paper: str
+    inputs: tuple[str, ...]
+    module: str
+    settings_name: str
+    example: InputSpec
+    example_head_size: int
+    presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    recommended: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict[str, Mapping[str, Any]]
+    )
