@@ -20,8 +20,8 @@ import tables
 from outputs import Trainings, make_place, run_page
 from page import ROOT, pages, with_made_parts, with_outputs
 
-HOUSES, CLOTHES = "runs/houses-mlp", "runs/clothes-cnn"
-"""The runs of tutorial.md and pictures.md from which the pictures are drawn."""
+HOUSES, CLOTHES, GLASS_BOX = "runs/houses-mlp", "runs/clothes-cnn", "runs/houses-nam"
+"""The runs of tutorial.md, pictures.md and tabular.md from which the pictures are drawn."""
 
 
 def main() -> int:
@@ -65,6 +65,7 @@ def write_outputs(folder: Path) -> None:
         outputs = run_page(page, place, trainings)
         _write(page, with_outputs(page.read_text(encoding="utf-8"), outputs))
     runs = folder / "tutorial" / HOUSES, folder / "pictures" / CLOTHES
+    runs = *runs, folder / "tabular" / GLASS_BOX
     for name, content in pictures.draw(*runs):
         _write(ROOT / "docs" / "pictures" / name, content)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import examples_of_change
 from markupsafe import Markup
+from page import ROOT
+from shapes import shapes
 
 from deepwell.evaluation.drawing import element, picture
 from deepwell.evaluation.failures import failures_chapter
@@ -36,12 +38,13 @@ text.cell.strong { fill: var(--paper); }
 """
 
 
-def draw(houses: Path, clothes: Path) -> Iterator[tuple[str, str]]:
+def draw(houses: Path, clothes: Path, glass_box: Path) -> Iterator[tuple[str, str]]:
     """Yield file name and content of each picture.
 
     Args:
         houses: Run folder of a regression.
         clothes: Run folder of a classification of the clothes.
+        glass_box: Run folder of a neural additive model of the houses.
     """
     regression, classes = Record.read(houses), Record.read(clothes)
     yield "learning-curve.svg", _file(_first(training_chapter(regression)))
@@ -52,6 +55,7 @@ def draw(houses: Path, clothes: Path) -> Iterator[tuple[str, str]]:
     figure = reliability(bins, stated="how sure the network is, %", observed="how often right, %")
     yield "reliability.svg", _file(figure)
     yield "augmentation.svg", _file(examples_of_change.changes())
+    yield "shapes.svg", _file(shapes(glass_box, ROOT / "examples" / "houses.csv"))
 
 
 def _first(chapter: Any) -> Markup:
