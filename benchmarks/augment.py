@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from benchmarks import pictures
 from benchmarks.harness import Contender, Goal, Outcome, Sample, take_turns
-from benchmarks.worker import launch
+from benchmarks.worker import Entry, launch
 
 LIMIT = 10.0
 GEOMETRY = "flip + crop + rotate, 128 × 1 × 28 × 28"
@@ -16,26 +16,9 @@ COLOUR = "brightness + contrast + saturation + hue, 64 × 3 × 96 × 96"
 STRONG = "all of the preset strong, and flip, 64 × 3 × 96 × 96"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A library.
-
-    Args:
-        name: For programs.
-        title: For people.
-        file: In `contenders/`.
-        packages: Whose versions are recorded; given for peers, which may live elsewhere.
-    """
-
-    name: str
-    title: str
-    file: str
-    packages: tuple[str, ...] = ()
-
-
 DEEPWELL = Entry("deepwell", "Deepwell", "deepwell_augment")
-PILLOW = Entry("pillow", "Pillow, one picture at a time", "pillow_peer", ("pillow",))
-KORNIA = Entry("kornia", "kornia", "kornia_peer", ("kornia", "torch"))
+PILLOW = Entry("pillow", "Pillow, one picture at a time", "pillow_peer", packages=("pillow",))
+KORNIA = Entry("kornia", "kornia", "kornia_peer", packages=("kornia", "torch"))
 WORK: tuple[tuple[str, str, Entry], ...] = (
     *((GEOMETRY, "geometry", entry) for entry in (DEEPWELL, PILLOW, KORNIA)),
     *((COLOUR, "colour", entry) for entry in (DEEPWELL, PILLOW, KORNIA)),
@@ -77,8 +60,6 @@ def _contender(group: str, function: str, entry: Entry, *, peers: str | None) ->
     python = peers if peers and entry is KORNIA else sys.executable
 
     def run(repeat: int) -> Sample:
-        return launch(
-            python, entry.file, function, pictures.SAMPLE, repeat, packages=entry.packages
-        )
+        return launch(replace(entry, function=function), python, pictures.SAMPLE, repeat)
 
     return Contender(f"{entry.name} {function}", f"{group}: {entry.title}", run, group)

@@ -28,11 +28,13 @@ class Sample:
         scores: What was reached in that time, such as {"accuracy": 0.88}: nobody shall win by
             computing less.
         versions: Package → version of what was measured, if it is not in our own environment.
+        says: What the contender chose by itself, in words.
     """
 
     seconds: float
     scores: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    says: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Row:
     seconds: list[float] = field(default_factory=list)
     scores: dict[str, list[float]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    says: str = ""
 
     def add(self, sample: Sample) -> None:
         """Add a measurement."""
@@ -69,6 +72,7 @@ class Row:
         for name, value in sample.scores.items():
             self.scores.setdefault(name, []).append(value)
         self.versions |= sample.versions
+        self.says = sample.says
 
     @property
     def median(self) -> float:
@@ -87,6 +91,7 @@ class Row:
             "slowest": round(max(self.seconds), 6),
             "scores": self.scores,
             "versions": self.versions,
+            "says": self.says,
         }
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from benchmarks import pictures
-from benchmarks.harness import Contender, Goal, Outcome, Sample, Unavailable, take_turns
+from benchmarks.harness import Goal, Outcome, Unavailable, take_turns
 from benchmarks.results import mean_and_spread
-from benchmarks.worker import launch
+from benchmarks.worker import Entry
 
 ACCURACY_LIMIT, SECONDS_LIMIT = 0.880, 4.0
 NOTES = (
@@ -21,27 +19,6 @@ NOTES = (
     "constant 0.001 of the libraries, with which this network ends lower, whoever trains it. A "
     "falling rate takes no time.",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A contender in a process of its own.
-
-    Args:
-        name: For programs.
-        title: For people.
-        file: In `contenders/`.
-        function: In that file.
-        packages: Whose versions are recorded; given for peers, which may live elsewhere.
-        environment: Variables of the process.
-    """
-
-    name: str
-    title: str
-    file: str
-    function: str = "lecture"
-    packages: tuple[str, ...] = ()
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 OWN = (
@@ -85,8 +62,8 @@ def measure(repeats: int, *, say: Callable[[str], None], peers: str | None = Non
     folder = pictures.full_set()
     if folder is None:
         raise Unavailable("DEEPWELL_DATA names no folder with fashion-mnist in it")
-    contenders = [_contender(entry, sys.executable, folder) for entry in OWN]
-    contenders += [_contender(entry, peers or sys.executable, folder) for entry in PEERS]
+    contenders = [entry.contender(sys.executable, folder) for entry in OWN]
+    contenders += [entry.contender(peers or sys.executable, folder) for entry in PEERS]
     turns = take_turns(contenders, repeats, say=say)
     outcome = Outcome(
         name="lecture",
@@ -109,18 +86,3 @@ def measure(repeats: int, *, say: Callable[[str], None], peers: str | None = Non
         "hand, which keeps no scores and checks nothing."
     )
     return outcome
-
-
-def _contender(entry: Entry, python: str, folder: Path) -> Contender:
-    def run(seed: int) -> Sample:
-        return launch(
-            python,
-            entry.file,
-            entry.function,
-            folder,
-            seed,
-            packages=entry.packages,
-            environment=entry.environment,
-        )
-
-    return Contender(entry.name, entry.title, run)

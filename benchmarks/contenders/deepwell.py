@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness import Sample
 from benchmarks.pictures import Pictures
+from benchmarks.workloads import Rows, Stopwatch, Training, Workload
 
 CONSTANT = {
     "epochs": 5,
@@ -19,6 +21,15 @@ CONSTANT = {
 """The lecture's way of training, with a rate that never changes, as the peers do it."""
 FALLING = {**CONSTANT, "learning_rate": 3e-3, "schedule": "cosine"}
 """The same with a rate that falls, chosen on 10,000 of the training pictures."""
+
+WORKLOAD_SETTINGS: dict[str, Any] = {
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "weight_decay": 0.0,
+}
+"""What the networks of the workloads share, as the peers do it; everything else is the default."""
+SETTINGS_OF: dict[str, dict[str, Any]] = {}
+"""Workload → settings of the engine that a person with this network would choose."""
 
 
 def lecture_command(data: Path, seed: int) -> Sample:
@@ -64,3 +75,49 @@ def lecture_engine(pictures: Pictures, seed: int) -> Sample:
     with torch.no_grad():
         classes = model(torch.tensor(pictures.test[:, None])).argmax(dim=1).numpy()
     return Sample(result.seconds, {"test_accuracy": pictures.accuracy(classes)})
+
+
+def train(work: Workload, rows: Rows, seed: int) -> Training:
+    """A network of the workloads with `deepwell.engine.fit`."""
+    return _train(work, rows, seed, {})
+
+
+def train_fp32(work: Workload, rows: Rows, seed: int) -> Training:
+    """The same with 32-bit floats throughout, as all peers compute."""
+    return _train(work, rows, seed, {"precision": "fp32"})
+
+
+def _train(work: Workload, rows: Rows, seed: int, changes: dict[str, Any]) -> Training:
+    import torch
+
+    from benchmarks import networks
+    from benchmarks.next_token import NextToken
+    from deepwell.engine import Callback, EngineSettings, TensorBatches, TrainState, fit
+    from deepwell.tasks import Multiclass
+
+    watch = Stopwatch()
+
+    class Clock(Callback):
+        def on_epoch_ended(self, state: TrainState) -> None:
+            watch.lap()
+
+    torch.manual_seed(seed)
+    network = networks.build(work.name)
+    task = NextToken() if rows.targets.ndim == 2 else Multiclass(classes=list(range(work.classes)))
+    settings = EngineSettings.model_validate(
+        {
+            "epochs": work.epochs,
+            "batch_size": work.batch_size,
+            "optimizer": work.optimizer,
+            **WORKLOAD_SETTINGS,
+            **SETTINGS_OF.get(work.name, {}),
+            **changes,
+        }
+    )
+    batches = TensorBatches(
+        rows.inputs, rows.targets, batch_size=work.batch_size, shuffle=True, seed=seed
+    )
+    watch.start()
+    result = fit(network, task, batches, settings=settings, callbacks=[Clock()], seed=seed)
+    says = " ".join((result.precision, *result.notes))
+    return Training(watch, lambda blocks: networks.predict(network, blocks), says)

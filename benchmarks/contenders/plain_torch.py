@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from benchmarks import networks
 from benchmarks.harness import Sample
 from benchmarks.pictures import Pictures
+from benchmarks.workloads import Rows, Stopwatch, Training, Workload
 
 EPOCHS, BATCH_SIZE = 5, 128
 
@@ -58,3 +60,21 @@ def network() -> nn.Module:
 
 def _tensors(pictures: Pictures) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(pictures.train_vectors), torch.from_numpy(pictures.train_labels)
+
+
+def train(work: Workload, rows: Rows, seed: int) -> Training:
+    """A network of the workloads, rows in memory, gathered by index."""
+    torch.manual_seed(seed)
+    model = networks.build(work.name)
+    optimizer = networks.optimizer(work, model)
+    *inputs, targets = networks.tensors(rows)
+    watch = Stopwatch()
+    watch.start()
+    for _ in range(work.epochs):
+        for chosen in torch.randperm(len(targets)).split(work.batch_size):
+            optimizer.zero_grad()
+            outputs = model(*(block[chosen] for block in inputs))
+            networks.loss(outputs, targets[chosen]).backward()
+            optimizer.step()
+        watch.lap()
+    return Training(watch, lambda blocks: networks.predict(model, blocks))
