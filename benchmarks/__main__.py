@@ -11,12 +11,14 @@ from typing import Any
 from benchmarks.harness import Outcome, Unavailable
 from benchmarks.machine import describe_machine
 from benchmarks.results import goal_text, store, table
+from benchmarks.workloads import WORKLOADS
 
 BENCHMARKS = {
     "startup": ("How long importing and --help take, and how much is installed.", 11),
     "lecture": ("The lecture's network on Fashion-MNIST, beside peers.", 3),
     "overhead": ("The engine's loop over loops by hand.", 21),
     "augment": ("Changes to batches of pictures, beside peers.", 5),
+    **{name: (f"{work.title}, beside peers.", 3) for name, work in WORKLOADS.items()},
 }
 """Name → what it measures, and how many repeats it has."""
 
@@ -61,8 +63,9 @@ def _read(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def _measure(name: str, repeats: int, peers: str | None) -> Outcome:
-    measure = importlib.import_module(f"benchmarks.{name}").measure
-    further: dict[str, Any] = {}
+    module = "race" if name in WORKLOADS else name
+    measure = importlib.import_module(f"benchmarks.{module}").measure
+    further: dict[str, Any] = {"name": name} if name in WORKLOADS else {}
     if "peers" in inspect.signature(measure).parameters:
         further["peers"] = peers
     return measure(repeats, say=lambda text: print(f"  {text}", flush=True), **further)

@@ -92,6 +92,8 @@ def _score(values: list[float] | None) -> str:
     if not values:
         return ""
     mean, spread = mean_and_spread(values)
+    if abs(mean) >= 100:
+        return f"{mean:,.0f} ± {spread:,.0f}"
     return f"{mean:.4f} ± {spread:.4f}"
 
 
