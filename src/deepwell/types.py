@@ -101,7 +101,10 @@ class Predictions:
         values: Regression: (n, targets) in the units of the data. Classification: (n,) class
             index. Multi-label: (n, labels) of 0 and 1.
         probabilities: Classification: (n, classes). Multi-label: (n, labels). Regression: None.
+        spread: Regression: standard deviation of each answer, (n, targets), in the units of the
+            data, where the network states one. Else None.
     """
 
     values: NDArray[np.float64] | NDArray[np.int64]
     probabilities: NDArray[np.float64] | None = None
+    spread: NDArray[np.float64] | None = None

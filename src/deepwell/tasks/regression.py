@@ -156,7 +156,10 @@ class Regression(Task):
             answers = np.exp(answers)
         values = answers * self.std + self.mean
         if self.settings.target_transform == "log":
-            values = np.exp(values)
+            return Predictions(np.exp(values))
+        if self.settings.loss == "gaussian_nll":
+            log_variances = outputs[:, len(self.targets) :].astype(np.float64)
+            return Predictions(values, spread=np.exp(0.5 * log_variances) * self.std)
         return Predictions(values)
 
     def columns(self, predictions: Predictions) -> dict[str, pl.Series]:
