@@ -76,6 +76,8 @@ def _purpose(predictor: Predictor, targets: str) -> str:
     ]
     if task.labels:
         lines.append(f"- Classes: {listing((cell(n) for n in task.labels), _MANY_LABELS)}")
+    if predictor.decision is not None:
+        lines += [f"- {cell(note)}" for note in predictor.decision.notes]
     return "\n".join(lines)
 
 

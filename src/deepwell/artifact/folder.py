@@ -18,9 +18,12 @@ SCHEMA = "schema.json"
 ENCODERS = "encoders.json"
 GOLDEN = "golden.json"
 CARD = "README.md"
+DECISION = "decision.json"
 
 FILES = (WEIGHTS, ARCHITECTURE, TASK, SCHEMA, ENCODERS, GOLDEN, CARD)
 """What a model folder holds beside the manifest, which lists the hash of each."""
+OPTIONAL = (DECISION,)
+"""What it may hold as well, since format 2."""
 
 MODEL_OF_RUN = "model"
 """The folder of the model inside a run folder."""

@@ -46,4 +46,5 @@ def load(
         schema=opened.schema,
         architecture=opened.architecture.to_json(),
         device=device,
+        decision=opened.decision,
     )

@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from deepwell.artifact.folder import FILES, MANIFEST
+from deepwell.artifact.folder import FILES, MANIFEST, OPTIONAL
 from deepwell.errors import ArtifactError, listing
 from deepwell.files import read_json, sha256, write_json
 from deepwell.version import __version__
 
 FORMAT = "deepwell-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest format that is read. A folder is written in the oldest one that can hold it: 2 with a
+decision, else 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class Manifest:
 
     Args:
         format: Always "deepwell-model".
-        format_version: Version of the layout of the folder, 1 at present.
+        format_version: Version of the layout of the folder, 1 or 2.
         deepwell: The version of Deepwell that wrote the folder.
         created: When, as ISO 8601 in UTC.
         files: File name to SHA-256.
@@ -42,12 +44,13 @@ def write_manifest(folder: Path) -> Manifest:
     Raises:
         OutputError: The place cannot be written or the disk is full.
     """
+    further = [name for name in OPTIONAL if (folder / name).is_file()]
     manifest = Manifest(
         format=FORMAT,
-        format_version=FORMAT_VERSION,
+        format_version=2 if further else 1,
         deepwell=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        files={name: sha256(folder / name) for name in FILES},
+        files={name: sha256(folder / name) for name in (*FILES, *further)},
     )
     write_json(folder / MANIFEST, asdict(manifest))
     return manifest
@@ -81,20 +84,20 @@ def read_manifest(folder: Path) -> Manifest:
         format_version=version,
         deepwell=str(fields.get("deepwell", "unknown")),
         created=str(fields.get("created", "unknown")),
-        files=_files(folder, fields.get("files")),
+        files=_files(folder, fields.get("files"), OPTIONAL if version > 1 else ()),
     )
 
 
-def _files(folder: Path, files: Any) -> dict[str, str]:
-    """Check that exactly the known names are listed, so that no path can lead elsewhere."""
+def _files(folder: Path, files: Any, optional: tuple[str, ...]) -> dict[str, str]:
+    """Check that only the known names are listed, so that no path can lead elsewhere."""
     names = list(cast(Any, files)) if isinstance(files, Mapping) else []
     lacking = [name for name in FILES if name not in names]
-    strange = [str(name) for name in names if name not in FILES]
+    strange = [str(name) for name in names if name not in (*FILES, *optional)]
     if lacking or strange:
         parts = [f"it lacks {listing(lacking)}"] if lacking else []
         parts += [f"it names {listing(strange)}, which has no place there"] if strange else []
         raise ArtifactError(f"{folder / MANIFEST} is damaged: {' and '.join(parts)}.")
-    return {name: str(cast(Any, files)[name]) for name in FILES}
+    return {name: str(cast(Any, files)[name]) for name in (*FILES, *optional) if name in names}
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepwell.artifact.architecture import Architecture, rebuild
-from deepwell.artifact.folder import ARCHITECTURE, ENCODERS, GOLDEN, SCHEMA, TASK, WEIGHTS
+from deepwell.artifact.folder import (
+    ARCHITECTURE,
+    DECISION,
+    ENCODERS,
+    GOLDEN,
+    SCHEMA,
+    TASK,
+    WEIGHTS,
+)
 from deepwell.artifact.golden import Golden
 from deepwell.artifact.manifest import check_files, read_manifest, read_part
 from deepwell.artifact.running import run_network
@@ -18,6 +26,7 @@ from deepwell.data.schema import Schema
 from deepwell.errors import ArtifactError, DeepwellError
 from deepwell.tasks import from_json as task_from_json
 from deepwell.tasks.base import Task
+from deepwell.tasks.decisions import Decision
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,6 +43,7 @@ class Opened:
     task: Task
     encoders: Encoders
     schema: Schema
+    decision: Decision | None = None
 
 
 def open_folder(folder: Path, model: nn.Module | None = None) -> Opened:
@@ -55,11 +65,23 @@ def open_folder(folder: Path, model: nn.Module | None = None) -> Opened:
     encoders = _part(folder, ENCODERS, Encoders.from_json)
     schema = _part(folder, SCHEMA, Schema.from_json)
     golden = _part(folder, GOLDEN, Golden.from_json)
+    has_decision = DECISION in manifest.files
+    decision = _part(folder, DECISION, Decision.from_json) if has_decision else None
     _check_agreement(folder, architecture, encoders, task)
+    if decision is not None and not decision.fits(task):
+        raise ArtifactError(
+            f"The files of {folder} do not belong together: {DECISION} is for the task "
+            f"{decision.task} with {decision.size} answers, {TASK} is not."
+        )
     network = rebuild(architecture, folder / WEIGHTS, model)
     network.eval()
     opened = Opened(
-        model=network, architecture=architecture, task=task, encoders=encoders, schema=schema
+        model=network,
+        architecture=architecture,
+        task=task,
+        encoders=encoders,
+        schema=schema,
+        decision=decision,
     )
     _prove(folder, opened, golden)
     return opened

@@ -18,9 +18,11 @@ from deepwell.data.schema import Schema
 from deepwell.data.table import Table
 from deepwell.errors import ColumnError, ConfigError, listing
 from deepwell.tasks.base import Task
+from deepwell.tasks.decisions import Decision
 from deepwell.types import Predictions
 
 if TYPE_CHECKING:
+    import polars as pl
     import torch
     from torch import nn
 
@@ -39,6 +41,8 @@ class Predictor:
         architecture: How the network is built again: "name" of the catalog and "settings".
             Default: a module of your own, which `load` will want to be given.
         device: Where the network runs: "cpu", "cuda", "cuda:1", "mps".
+        decision: How its predictions become answers, as learned on the validation rows; None: as
+            the task decodes them.
 
     Raises:
         ConfigError: There is no such device.
@@ -68,6 +72,7 @@ class Predictor:
         schema: Schema,
         architecture: Mapping[str, Any] | None = None,
         device: torch.device | str = "cpu",
+        decision: Decision | None = None,
     ) -> None:
         self.model = unwrapped(model)
         self.task = task
@@ -77,6 +82,7 @@ class Predictor:
             architecture, self.model, input_spec=encoders.spec, head_size=task.head_size
         )
         self.device = device
+        self.decision = decision
         self.to(device)
 
     @property
@@ -114,8 +120,9 @@ class Predictor:
 
         Returns:
             A frame with the columns of the input, `prediction` (or `prediction_<target>` for
-            several targets) and, for classes, `probability_<class>`. pandas in, pandas out with
-            the same index; Polars otherwise. Pictures are left out.
+            several targets) and, for classes, `probability_<class>`; with a promised coverage
+            also `set`, or `low` and `high`. pandas in, pandas out with the same index; Polars
+            otherwise. Pictures are left out.
 
             If the training data themselves had a column with the name of an answer, `_2` stands
             at the end of the names of the answers.
@@ -131,7 +138,7 @@ class Predictor:
         """
         table, frame = read_inputs(data, self.schema, self.encoders.spec.image_shape)
         names = self._answer_names([str(name) for name in frame.columns])
-        columns = self.task.columns(self.predict_table(table, batch_size=batch_size))
+        columns = self.answer_columns(self.predict_table(table, batch_size=batch_size))
         return attach(frame, {names[name]: column for name, column in columns.items()})
 
     def read(self, data: Any) -> Table:
@@ -148,7 +155,18 @@ class Predictor:
         Raises:
             ColumnError: Input columns are missing (all are named), or a value does not fit.
         """
-        return self.task.decode(self.outputs(table, batch_size=batch_size))
+        return self.decode(self.outputs(table, batch_size=batch_size))
+
+    def decode(self, outputs: NDArray[np.float32]) -> Predictions:
+        """Turn raw outputs (rows, head_size) into answers, following the decision."""
+        predictions = self.task.decode(outputs)
+        return predictions if self.decision is None else self.decision.apply(predictions)
+
+    def answer_columns(self, predictions: Predictions) -> dict[str, pl.Series]:
+        """Name the answers, and the sets or intervals beside them, as columns."""
+        columns = self.task.columns(predictions)
+        more = {} if self.decision is None else self.decision.columns(self.task, predictions)
+        return {**columns, **more}
 
     def outputs(self, table: Table, *, batch_size: int | None = None) -> NDArray[np.float32]:
         """Return what the network returns, float32 (rows, head_size).
@@ -208,7 +226,7 @@ class Predictor:
             ColumnError: The data have a column of such a name.
         """
         empty = np.zeros((0, self.task.head_size), dtype=np.float32)
-        names = list(self.task.columns(self.task.decode(empty)))
+        names = list(self.answer_columns(self.decode(empty)))
         is_taken = any(column.name in names for column in self.schema.columns)
         answers = {name: f"{name}_2" if is_taken else name for name in names}
         doubled = [name for name in answers.values() if name in columns]

@@ -14,6 +14,7 @@ from deepwell.artifact.card import model_card
 from deepwell.artifact.folder import (
     ARCHITECTURE,
     CARD,
+    DECISION,
     ENCODERS,
     GOLDEN,
     SCHEMA,
@@ -57,6 +58,8 @@ def _write_parts(
     write_json(folder / SCHEMA, predictor.schema.to_json())
     write_json(folder / ENCODERS, predictor.encoders.to_json())
     write_json(folder / GOLDEN, golden.to_json())
+    if predictor.decision is not None and not predictor.decision.is_plain:
+        write_json(folder / DECISION, predictor.decision.to_json())
     write_text(folder / CARD, model_card(predictor, card, num_golden=len(golden.rows)))
 
 

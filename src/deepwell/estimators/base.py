@@ -203,7 +203,7 @@ class DeepEstimator(BaseEstimator):
         count = len(table)
         padded = table.take(np.arange(-(-count // ROW_MULTIPLE) * ROW_MULTIPLE) % count)
         size = max(default_batch_size(spec) // ROW_MULTIPLE, 1) * ROW_MULTIPLE
-        return predictor.task.decode(predictor.outputs(padded, batch_size=size)[:count])
+        return predictor.decode(predictor.outputs(padded, batch_size=size)[:count])
 
 
 def _plain(value: Any) -> Any:
