@@ -85,6 +85,7 @@ def test_binary_equals_scikit_learn(is_weighted: bool) -> None:
         "f1": sk.f1_score(**plain),
         "mcc": sk.matthews_corrcoef(**plain),
         "log_loss": sk.log_loss(truth, answers.probabilities, sample_weight=weight),
+        "brier": sk.brier_score_loss(truth, chance, sample_weight=weight),
         "roc_auc": sk.roc_auc_score(truth, chance, sample_weight=weight),
         "average_precision": sk.average_precision_score(truth, chance, sample_weight=weight),
     }
@@ -107,6 +108,7 @@ def test_multiclass_equals_scikit_learn(is_weighted: bool) -> None:
         "f1": sk.f1_score(**macro),
         "mcc": sk.matthews_corrcoef(**plain),
         "log_loss": sk.log_loss(truth, answers.probabilities, sample_weight=weight),
+        "brier": sk.brier_score_loss(truth, answers.probabilities, sample_weight=weight),
         "roc_auc": sk.roc_auc_score(
             truth, answers.probabilities, multi_class="ovr", sample_weight=weight
         ),
@@ -143,6 +145,12 @@ def test_multilabel_equals_scikit_learn(is_weighted: bool) -> None:
         "log_loss": np.mean(
             [
                 sk.log_loss(truth[:, i], answers.probabilities[:, i], sample_weight=weight)
+                for i in columns
+            ]
+        ),
+        "brier": np.mean(
+            [
+                sk.brier_score_loss(truth[:, i], answers.probabilities[:, i], sample_weight=weight)
                 for i in columns
             ]
         ),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepwell.data.schema import Schema
 from deepwell.data.table import Table
 from deepwell.errors import DataError, TrainingError
+from deepwell.evaluation.asked import metrics_of, primary_of
 from deepwell.evaluation.baselines import Baseline
 from deepwell.evaluation.calibration import Calibration, calibrate
 from deepwell.evaluation.intervals import (
@@ -25,7 +26,7 @@ from deepwell.evaluation.intervals import (
     difference,
 )
 from deepwell.evaluation.means import Floats
-from deepwell.evaluation.metrics import METRICS, by_target, metrics_for, values_of
+from deepwell.evaluation.metrics import METRICS, by_target, values_of
 from deepwell.evaluation.mistakes import Mistake, worst_mistakes
 from deepwell.evaluation.next_steps import Facts, Training, next_steps
 from deepwell.evaluation.scored import Scored
@@ -163,7 +164,7 @@ def evaluate(
         models[name] = Scored(task.name, truth, baseline.predictions)
     groups = _groups(schema, test)
     scores, differences = _score(task, models, weight, settings, seed=seed, groups=groups)
-    primary = METRICS[task.primary_metric]
+    primary = primary_of(task, settings)
     comparisons = tuple(compare(name, primary, paired) for name, paired in differences.items())
     network = models[NETWORK]
     own = scores[NETWORK]
@@ -248,7 +249,7 @@ def _score(
 ) -> tuple[dict[str, dict[str, Interval]], dict[str, Difference]]:
     """Return the metrics of each model, and network − baseline of the primary metric."""
     network = models[NETWORK]
-    metrics = metrics_for(task.name, has_probabilities=network.has_probabilities)
+    metrics = metrics_of(task, settings, has_probabilities=network.has_probabilities)
     count = affordable(settings.resamples, network, metrics)
     resamples = Resamples(len(network), count=count, seed=seed, groups=groups)
     draws = bootstrap(models, metrics, resamples, weight)
@@ -260,7 +261,7 @@ def _score(
         }
         for name, of_model in values.items()
     }
-    primary = task.primary_metric
+    primary = primary_of(task, settings).name
     differences = {
         name: difference(
             values[NETWORK][primary],

@@ -147,3 +147,25 @@ def roc_auc(rows: Weighted) -> Floats:
 def average_precision(rows: Weighted) -> Floats:
     """Precision averaged over the recall steps of the ranking."""
     return average(rows.areas[1])
+
+
+def brier(rows: Weighted) -> Floats:
+    """Mean squared distance of the probabilities from what came true."""
+    stated = np.asarray(rows.scored.probabilities, dtype=np.float64)
+    squares = (stated - rows.scored.is_yes) ** 2
+    if rows.scored.task == "multiclass":
+        return rows.mean(squares.sum(axis=1))
+    return rows.mean(squares[:, 1] if rows.scored.task == "binary" else squares.mean(axis=1))
+
+
+def cost(rows: Weighted, *, over: float = 1.0, under: float = 1.0) -> Floats:
+    """Mean cost of an error: overestimates times one price, underestimates times another."""
+    errors = rows.scored.values - rows.scored.truth
+    return rows.mean(np.where(errors > 0, over * errors, -under * errors)).mean(axis=0)
+
+
+def pinball(rows: Weighted, *, quantile: float = 0.5) -> Floats:
+    """Quantile loss: q times the error below the truth, 1 − q times the error above it."""
+    errors = rows.scored.values - rows.scored.truth
+    losses = np.where(errors > 0, (1 - quantile) * errors, -quantile * errors)
+    return rows.mean(losses).mean(axis=0)

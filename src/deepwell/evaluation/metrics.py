@@ -48,6 +48,7 @@ class Metric:
         compute: Weighted rows to one value a set of weights, shape (R,); NaN = undefined.
         needs_probabilities: Whether it needs more than the predicted classes.
         is_ranking: Whether it ranks all rows once for each class, which costs more.
+        is_optional: Whether it is only shown where a setting asks for it.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Metric:
     compute: Callable[[Weighted], Floats]
     needs_probabilities: bool = False
     is_ranking: bool = False
+    is_optional: bool = False
 
     def __call__(
         self,
@@ -95,7 +97,9 @@ def metrics_for(task: TaskName, *, has_probabilities: bool = True) -> list[Metri
     return [
         metric
         for _, metric in METRICS.items()
-        if task in metric.tasks and (has_probabilities or not metric.needs_probabilities)
+        if task in metric.tasks
+        and not metric.is_optional
+        and (has_probabilities or not metric.needs_probabilities)
     ]
 
 
@@ -159,6 +163,7 @@ def _register(
     better: Literal["higher", "lower"] = "higher",
     needs_probabilities: bool = False,
     is_ranking: bool = False,
+    is_optional: bool = False,
 ) -> None:
     metric = Metric(
         name=compute.__name__,
@@ -169,6 +174,7 @@ def _register(
         compute=compute,
         needs_probabilities=needs_probabilities or is_ranking,
         is_ranking=is_ranking,
+        is_optional=is_optional,
     )
     METRICS.add(metric.name, metric)
 
@@ -177,6 +183,8 @@ _register(measures.rmse, "RMSE", NUMBERS, "target", better="lower")
 _register(measures.mae, "Mean absolute error", NUMBERS, "target", better="lower")
 _register(measures.median_error, "Median absolute error", NUMBERS, "target", better="lower")
 _register(measures.r2, "R²", NUMBERS, "plain")
+_register(measures.cost, "Cost of errors", NUMBERS, "plain", better="lower", is_optional=True)
+_register(measures.pinball, "Quantile loss", NUMBERS, "target", better="lower", is_optional=True)
 _register(measures.accuracy, "Accuracy", LABELS)
 _register(measures.balanced_accuracy, "Balanced accuracy", LABELS)
 _register(measures.precision, "Precision", LABELS)
@@ -186,5 +194,6 @@ _register(measures.f1, "F1", LABELS)
 _register(measures.mcc, "Matthews correlation", LABELS, "plain")
 _register(measures.hamming_loss, "Hamming loss", ("multilabel",), better="lower")
 _register(measures.log_loss, "Log loss", LABELS, "plain", better="lower", needs_probabilities=True)
+_register(measures.brier, "Brier score", LABELS, "plain", better="lower", needs_probabilities=True)
 _register(measures.roc_auc, "ROC AUC", LABELS, is_ranking=True)
 _register(measures.average_precision, "Average precision", LABELS, is_ranking=True)

@@ -40,6 +40,18 @@ class EvaluationSettings(Settings):
     """Stop before training if such a column is found."""
     shift: bool = True
     """Compare training and test rows, before training, by a classifier that tells them apart."""
+    cost_over: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Numbers: cost of each unit too high; the verdict is then given by the mean cost."""
+    cost_under: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Numbers: cost of each unit too low; where only the other one is given, 1."""
+    quantile: float | None = Field(default=None, gt=0, lt=1)
+    """Numbers: shows the quantile loss too; the loss "quantile" brings its own."""
+
+    @model_validator(mode="after")
+    def _costs_differ_from_nothing(self) -> EvaluationSettings:
+        if self.cost_over == 0 and self.cost_under == 0:
+            raise ValueError("cost_over and cost_under are both 0: then no error costs anything.")
+        return self
 
     @field_validator("baselines", mode="before")
     @classmethod

@@ -76,8 +76,8 @@ def parse_success(text: str, task: TaskName) -> Success:
         Traceback (most recent call last):
             ...
         deepwell.errors.ConfigError: Unknown metric "acuracy". Did you mean "accuracy"? Known: \
-rmse, mae, median_error, r2, accuracy, balanced_accuracy, precision, recall, specificity, f1, \
-mcc, hamming_loss, log_loss, roc_auc, average_precision.
+rmse, mae, median_error, r2, cost, pinball, accuracy, balanced_accuracy, precision, recall, \
+specificity, f1, mcc, hamming_loss, log_loss, brier, roc_auc, average_precision.
     """
     match = PATTERN.match(text)
     number = match["number"].replace(" ", "") if match else ""
