@@ -15,6 +15,7 @@ from deepwell.models import MODELS, describe, resolve
 from deepwell.nn.activation import ACTIVATIONS
 from deepwell.nn.augment import AugmentSettings
 from deepwell.tasks import TaskSettings
+from deepwell.tasks.decisions import DecisionSettings
 from deepwell.workflows.plan import image_defaults, table_defaults
 from deepwell.workflows.settings import TrainSettings
 
@@ -25,6 +26,7 @@ GROUPS: dict[str, type[Settings]] = {
     "task": TaskSettings,
     "augment": AugmentSettings,
     "engine": EngineSettings,
+    "decide": DecisionSettings,
     "evaluation": EvaluationSettings,
 }
 ROWS_OF_TABLES = {"up to 999": 999, "1,000 to 19,999": 1_000, "20,000 and more": 20_000}

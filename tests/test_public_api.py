@@ -22,10 +22,11 @@ EXPORTS = [
 
 OPTIONS = {
     "train": [
-        "--augment", "--batch-size", "--class-weight", "--config", "--delimiter", "--device",
-        "--epochs", "--fail-on-leak", "--group", "--ignore", "--image-size", "--kind",
-        "--learning-rate", "--model", "--name", "--runs", "--seed", "--set", "--skip-broken",
-        "--success", "--target", "--task", "--test", "--time", "--weight", "DATA",
+        "--augment", "--batch-size", "--calibrate", "--class-weight", "--config", "--cost",
+        "--coverage", "--delimiter", "--device", "--epochs", "--fail-on-leak", "--group",
+        "--ignore", "--image-size", "--kind", "--learning-rate", "--model", "--name", "--runs",
+        "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
+        "--threshold", "--time", "--weight", "DATA",
     ],
     "resume": ["--data", "RUN"],
     "predict": ["--output", "DATA", "MODEL"],

@@ -51,6 +51,7 @@ OTHERS = {
     "evaluation.baselines": "constant,linear",
     "evaluation.success": "rmse < 25000",
     "evaluation.confidence": "0.9",
+    "decide.cost": "1,5",
 }
 """Values for the settings that are neither a plain number nor a choice."""
 COMPANIONS = (
@@ -58,8 +59,9 @@ COMPANIONS = (
     *([f"engine.optimizer={name}"] for name in OPTIMIZERS),
     *([f"engine.schedule={name}"] for name in SCHEDULES),
     *([f"task.loss={name}"] for name in LOSSES),
+    ["decide.coverage=0.9"],
 )
-"""Some settings belong to one optimizer, schedule or loss only."""
+"""Some settings belong to one optimizer, schedule or loss only, or to a coverage."""
 
 
 def value_at(settings: BaseModel, name: str) -> Any:

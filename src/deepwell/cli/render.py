@@ -22,6 +22,7 @@ console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 MAX_METRICS = 3
+ADDED = ("prediction", "probability_", "set_", "low_", "high_")
 SHOWN_ROWS, SHOWN_ANSWERS, SHOWN_INPUTS, WIDEST_VALUE = 20, 4, 5, 28
 
 
@@ -134,7 +135,7 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
 
 def show_frame(frame: pl.DataFrame) -> None:
     """Print the first rows: predictions first, then what fits of the inputs."""
-    added = [n for n in frame.columns if n.startswith(("prediction", "probability_"))]
+    added = [n for n in frame.columns if n.startswith(ADDED) or n in ("set", "low", "high")]
     inputs = [n for n in frame.columns if n not in added]
     shown = [*added[:SHOWN_ANSWERS], *inputs[:SHOWN_INPUTS]]
     numeric = [i for i, name in enumerate(shown) if frame[name].dtype.is_numeric()]

@@ -14,6 +14,7 @@ EXAMPLE = 'Example: deepwell train houses.csv --target price --success "rmse < 2
 EXIT_MISSED = 1
 
 DATA, COLUMNS, TRAINING = "The data", "The columns", "The training"
+ANSWERS = "The answers"
 
 
 def train(
@@ -94,6 +95,22 @@ def train(
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, mps or auto.", rich_help_panel=TRAINING)
     ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(help="0.3, f1, cost, precision>=0.9, recall>=0.8.", rich_help_panel=ANSWERS),
+    ] = None,
+    cost: Annotated[
+        str | None,
+        typer.Option(help="Of a false yes and a missed yes: 1,5.", rich_help_panel=ANSWERS),
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(help="none, auto, temperature, platt, isotonic.", rich_help_panel=ANSWERS),
+    ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(help="Sets or intervals that hold the truth: 0.9.", rich_help_panel=ANSWERS),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings as TOML.", rich_help_panel=TRAINING)
     ] = None,
@@ -127,6 +144,10 @@ def train(
         "engine.learning_rate": learning_rate,
         "engine.device": device,
         "seed": seed,
+        "decide.threshold": threshold,
+        "decide.cost": cost,
+        "decide.calibrate": calibrate,
+        "decide.coverage": coverage,
     }
     settings = collect(config, options, set_)
 

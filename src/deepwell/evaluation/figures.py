@@ -56,7 +56,7 @@ def curve(
     xs = [x for line in lines for x in line.xs]
     plot = Plot(_epoch_scale(xs, _margin(y)), y, WIDTH, HEIGHT)
     parts = [plot.axes(), plot.titles(x=x_title, y=title + (" (log scale)" if y.is_log else ""))]
-    parts.append(_legend([line for line in lines if line.name]))
+    parts.append(legend([line for line in lines if line.name]))
     parts.extend(_line(plot, line) for line in lines)
     if best is not None and min(xs) <= best <= max(xs):
         parts.append(_best(plot, shown[-1], best))
@@ -126,7 +126,8 @@ def _best(plot: Plot, line: Line, best: float) -> Markup:
     )
 
 
-def _legend(lines: Sequence[Line]) -> Markup:
+def legend(lines: Sequence[Line]) -> Markup:
+    """Name the lines at the upper right."""
     parts: list[Markup] = []
     right = WIDTH - 10
     for line in reversed(lines):

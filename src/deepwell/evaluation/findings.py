@@ -283,7 +283,7 @@ def calibration_chapter(record: Record) -> Chapter | None:
     rows = sum(one["count"] for one in filled)
     gap = sum(one["count"] * (one["predicted"] - one["observed"]) for one in filled) / rows
     error = calibration.get("error")
-    stated, observed = _calibration_axes(record)
+    stated, observed = calibration_axes(record)
     view = {
         "figure": reliability(calibration["bins"], stated=stated, observed=observed),
         "error": percent(error),
@@ -300,7 +300,7 @@ def calibration_chapter(record: Record) -> Chapter | None:
     return Chapter("calibration", "Can its probabilities be trusted?", view)
 
 
-def _calibration_axes(record: Record) -> tuple[str, str]:
+def calibration_axes(record: Record) -> tuple[str, str]:
     """Return what the two axes of the reliability diagram are."""
     if record.task_name == "multiclass":
         return "how sure the network is (%)", "how often it is right (%)"

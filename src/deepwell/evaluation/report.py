@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from markupsafe import Markup
 
 from deepwell.evaluation import failures, findings, learning, story
+from deepwell.evaluation.decision_chapter import decision_chapter
 from deepwell.evaluation.numerals import count, plural
 from deepwell.evaluation.record import Record
 from deepwell.files import write_text
@@ -72,6 +73,7 @@ def chapters(record: Record) -> list[story.Chapter]:
         learning.training_chapter(record),
         failures.failures_chapter(record),
         findings.calibration_chapter(record),
+        decision_chapter(record),
         findings.mistakes_chapter(record),
         story.network_chapter(record),
         story.reproduction_chapter(record),

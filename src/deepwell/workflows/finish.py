@@ -15,6 +15,7 @@ from deepwell.artifact import Predictor
 from deepwell.data import Schema, Table
 from deepwell.evaluation import Evaluation, Training, evaluate, fit_baselines
 from deepwell.evaluation import report as report_page
+from deepwell.evaluation.decided import judge_decision
 from deepwell.files import atomic_path, write_json
 from deepwell.runs import RunFolder
 from deepwell.types import Predictions
@@ -60,7 +61,8 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
     """Evaluate on the test rows, and write model, result and report into the run folder."""
     started = time.perf_counter()
     task, schema, settings = prepared.task, prepared.schema, prepared.settings
-    predictions = learned.predictor.predict_table(prepared.test)
+    outputs = learned.predictor.outputs(prepared.test)
+    predictions = learned.predictor.decode(outputs)
     baselines = fit_baselines(
         task,
         schema,
@@ -82,7 +84,16 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
             learned.fit.history, learned.predictor.architecture["name"], prepared.num_rows
         ),
     )
-    write_json(run / "evaluation.json", _with_commands(evaluation.to_json(), run))
+    scores = evaluation.to_json()
+    scores["decision"] = judge_decision(
+        learned.predictor.decision,
+        task,
+        task.truth(prepared.test),
+        task.decode(outputs),
+        weight=_weight(prepared.test, schema),
+        settings=settings.evaluation,
+    )
+    write_json(run / "evaluation.json", _with_commands(scores, run))
     _write_predictions(run, prepared.test, learned.predictor, predictions)
     save_model(run, prepared, learned.predictor, evaluation)
     summary = summarize_result(run, prepared, learned, evaluation, time.perf_counter() - started)
@@ -127,7 +138,7 @@ def _weight(table: Table, schema: Schema) -> NDArray[np.float64] | None:
 def _write_predictions(
     run: RunFolder, test: Table, predictor: Predictor, predictions: Predictions
 ) -> None:
-    columns = predictor.task.columns(predictions)
+    columns = predictor.answer_columns(predictions)
     frame = pl.DataFrame([pl.Series("id", test.ids), *(c.alias(n) for n, c in columns.items())])
     with atomic_path(run / "predictions.parquet") as temporary:
         frame.write_parquet(temporary)

@@ -12,6 +12,7 @@ from torch import nn
 
 from deepwell.data import Schema, Table, conform, split
 from deepwell.tasks import Task, TaskSettings
+from deepwell.tasks.decisions import check_decision, needs_rows
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.plan import resolve
 from deepwell.workflows.prepare import readable_by_model
@@ -62,6 +63,9 @@ def fit_table(
     train, val = divide(table, schema, question, asked)
     settings = resolve(overrides, schema, len(train), is_own=module is not None)
     task = question.fit(train, settings.task)
+    check_decision(settings.decide, task)
+    if not len(val):
+        needs_rows(settings.decide)
     encoders = fit_encoders(train, schema, settings, module)
     # building draws the first weights from torch's global numbers, which are the caller's
     with torch.random.fork_rng(devices=[]):

@@ -19,6 +19,7 @@ from deepwell.models.catalog import place_columns
 from deepwell.nn.augment import augmentation
 from deepwell.nn.image_input import ImageInput
 from deepwell.tasks import Task
+from deepwell.workflows.decide import decide, hold_apart
 from deepwell.workflows.pretrain import pretrain, with_note
 from deepwell.workflows.settings import TrainSettings
 
@@ -51,7 +52,8 @@ def learn(
         predictor: The untrained network with its encoders and task; trained in place.
         train: Rows to learn from.
         val: Rows that decide when to stop; may be empty.
-        settings: Resolved.
+        settings: Resolved. With `decide.coverage` half of `val` chooses nothing and keeps the
+            promise.
         callbacks: Told about steps and epochs.
         checkpoints: Where the state is kept; None keeps nothing.
 
@@ -67,6 +69,7 @@ def learn(
         checkpoints=checkpoints,
         seed=settings.seed,
     )
+    val, apart = hold_apart(val, predictor, settings)
     result = fit(
         predictor.model,
         predictor.task,
@@ -77,6 +80,7 @@ def learn(
         checkpoints=checkpoints,
         seed=settings.seed,
     )
+    predictor.decision = decide(predictor, val, apart, settings)
     return Learned(predictor, with_note(result, note))
 
 

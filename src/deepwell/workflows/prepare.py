@@ -29,6 +29,7 @@ from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
 from deepwell.errors import ModelError, SplitError, TaskError, listing
 from deepwell.evaluation import applicable, parse_success
+from deepwell.evaluation.asked import check_asked
 from deepwell.evaluation.leakage import Leak
 from deepwell.evaluation.shift import Shift
 from deepwell.models import resolve as resolve_model
@@ -36,6 +37,7 @@ from deepwell.models.catalog import MODELS
 from deepwell.nn.augment.settings import refuse_without_pictures
 from deepwell.runs.folder import SplitName
 from deepwell.tasks import Formulation, Task, formulate
+from deepwell.tasks.decisions import check_decision, needs_rows
 from deepwell.workflows.plan import has_images, resolve
 from deepwell.workflows.settings import TrainSettings
 
@@ -118,6 +120,9 @@ def prepare(
     resolved = _pinned(resolve(overrides, schema, len(train), is_own=module is not None), targets)
     task = _fit_task(formulation, train, val, test, resolved)
     _check_evaluation(resolved, task, schema)
+    check_decision(resolved.decide, task)
+    if not len(val):
+        needs_rows(resolved.decide)
     return Prepared(
         settings=resolved,
         source=source,
@@ -231,5 +236,6 @@ def _fit_task(
 def _check_evaluation(settings: TrainSettings, task: Task, schema: Schema) -> None:
     BestEpoch(settings.engine.monitor, score_names=task.score_names)
     applicable(schema, settings.evaluation)
+    check_asked(task, settings.evaluation)
     if settings.evaluation.success is not None:
         parse_success(settings.evaluation.success, task.name)

@@ -19,6 +19,7 @@ from deepwell.errors import OutputError
 from deepwell.files import write_json
 from deepwell.models import example_inputs, summarize
 from deepwell.runs import Recorder, RunFolder, describe_hardware, describe_versions
+from deepwell.workflows.decide import decision_notes
 from deepwell.workflows.finish import TrainResult, finish, save_model
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.prepare import Prepared, Say
@@ -58,6 +59,8 @@ def execute(
         try:
             say(learned.fit.precision)
             say(learned.fit.stopped)
+            for note in decision_notes(learned.predictor):
+                say(note)
             if not learned.fit.interrupted:
                 return _score(run, prepared, learned, say)
         except KeyboardInterrupt:

@@ -12,6 +12,7 @@ from deepwell.data.split import SplitSettings
 from deepwell.engine.settings import EngineSettings
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.nn.augment.settings import AugmentSettings
+from deepwell.tasks.decisions.settings import DecisionSettings
 from deepwell.tasks.settings import TaskSettings
 
 
@@ -55,5 +56,7 @@ class TrainSettings(Settings):
     """Changes to training pictures."""
     engine: EngineSettings = EngineSettings()
     """The training loop."""
+    decide: DecisionSettings = DecisionSettings()
+    """How predictions become answers."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Scores, intervals and baselines."""

@@ -108,12 +108,14 @@ class Sweep:
         precision: Share of the yes answers that are right, (T,).
         recall: Share of the true yes that are found, (T,); NaN without any.
         answered: Rows that are answered with yes, (T,).
+        lowest: The lowest probability that is answered with yes, (T,).
     """
 
     thresholds: Floats
     precision: Floats
     recall: Floats
     answered: NDArray[np.int64]
+    lowest: Floats
 
     @property
     def f1(self) -> Floats:
@@ -127,8 +129,7 @@ class Sweep:
 
         Above the highest probability nothing is answered with yes: all three are 0.
         """
-        # the thresholds fall; the first one that answers no other row than the asked one
-        index = int(np.searchsorted(-self.thresholds, -threshold, side="right")) - 1
+        index = int(np.searchsorted(-self.lowest, -threshold, side="right")) - 1
         if index < 0:
             return 0.0, 0.0, 0.0
         return float(self.precision[index]), float(self.recall[index]), float(self.f1[index])
@@ -161,7 +162,7 @@ def sweep(probability: Floats, is_yes: NDArray[np.bool_], weight: Floats | None 
     total = float((weight * is_yes).sum())
     precision = np.divide(hits, answered, out=np.zeros_like(hits), where=answered > 0)
     recall = hits / total if total > 0 else np.full_like(hits, np.nan)
-    return Sweep(thresholds, precision, recall, ends + 1)
+    return Sweep(thresholds, precision, recall, ends + 1, upper)
 
 
 @dataclass(frozen=True, slots=True)
