@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from deepwell.catalog import Catalog
 from deepwell.config import Settings
 from deepwell.errors import ConfigError, ModelError, did_you_mean, listing
+from deepwell.models.ensembles.entries import ENSEMBLES
 from deepwell.models.entry import ModelEntry
 from deepwell.models.tabular.entries import COLUMN_MODELS
 from deepwell.types import InputSpec
@@ -137,7 +138,7 @@ _RESNETS = (
     _resnet(152, "Residual network of 152 layers in bottleneck blocks: the paper's winner."),
 )
 
-for _entry in (*_BASIC, *COLUMN_MODELS, _CNN, *_RESNETS):
+for _entry in (*_BASIC, *COLUMN_MODELS, *ENSEMBLES, _CNN, *_RESNETS):
     MODELS.add(_entry.name, _entry)
 
 

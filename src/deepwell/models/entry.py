@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from deepwell.types import InputSpec
 
@@ -27,6 +27,8 @@ class ModelEntry:
             ``{"engine": {"optimizer": "sgd"}}``.
         example: Inputs for which shapes and the number of parameters are shown.
         example_head_size: Outputs in that example.
+        learner: "gradient" for networks; "trees" is grown at once; "blend" is put together of
+            trained models.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelEntry:
     settings_name: str
     example: InputSpec
     example_head_size: int
+    learner: Literal["gradient", "trees", "blend"] = "gradient"
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     recommended: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict[str, Mapping[str, Any]]

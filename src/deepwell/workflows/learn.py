@@ -22,6 +22,7 @@ from deepwell.tasks import Task
 from deepwell.workflows.decide import decide, hold_apart
 from deepwell.workflows.pretrain import pretrain, with_note
 from deepwell.workflows.settings import TrainSettings
+from deepwell.workflows.trees import TREES, grow_trees
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,23 @@ def learn(
     Raises:
         TrainingError: The loss is not a finite number.
     """
+    val, apart = hold_apart(val, predictor, settings)
+    if settings.model.name == TREES:
+        predictor, result = grow_trees(predictor, train, val, settings)
+    else:
+        result = _train(predictor, train, val, settings, callbacks, checkpoints)
+    predictor.decision = decide(predictor, val, apart, settings)
+    return Learned(predictor, result)
+
+
+def _train(
+    predictor: Predictor,
+    train: Table,
+    val: Table,
+    settings: TrainSettings,
+    callbacks: Sequence[object],
+    checkpoints: Checkpoints | None,
+) -> FitResult:
     batches = batches_of(train, predictor, settings, shuffle=True)
     note = pretrain(
         predictor,
@@ -69,7 +87,6 @@ def learn(
         checkpoints=checkpoints,
         seed=settings.seed,
     )
-    val, apart = hold_apart(val, predictor, settings)
     result = fit(
         predictor.model,
         predictor.task,
@@ -80,8 +97,7 @@ def learn(
         checkpoints=checkpoints,
         seed=settings.seed,
     )
-    predictor.decision = decide(predictor, val, apart, settings)
-    return Learned(predictor, with_note(result, note))
+    return with_note(result, note)
 
 
 def fit_encoders(

@@ -1,0 +1,1 @@
+"""Ensembles: models made of many. Importing this package does not import torch."""

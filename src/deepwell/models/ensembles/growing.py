@@ -1,0 +1,216 @@
+"""Growing: scikit-learn's histogram gradient boosting, and its trees as flat arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepwell.types import InputSpec
+
+if TYPE_CHECKING:
+    from deepwell.models.ensembles.boosted_trees import BoostedTreesSettings, Question
+
+MOST_CODES = 255
+"""Codes of a category up to which it may be split by sets of codes; beyond, they are numbers."""
+
+Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
+
+
+def grow_forests(
+    question: Question,
+    spec: InputSpec,
+    train: Rows,
+    val: Rows | None,
+    *,
+    settings: BoostedTreesSettings,
+    seed: int,
+) -> dict[str, NDArray[Any]]:
+    """Grow one model for each target, or one for all classes; see `boosted_trees.grow`.
+
+    Returns:
+        The buffers of `BoostedTrees` by name, and "depth".
+    """
+    inputs, targets, weight = train
+    known = ~np.isnan(inputs).all(axis=0)  # a column without any value cannot be binned
+    flat = _FlatTrees(spec, np.flatnonzero(known))
+    columns = [targets] if question == "classes" else list(targets.T)
+    for index, column in enumerate(columns):
+        model = _model(question, spec, known, settings, seed)
+        held_out: dict[str, Any] = {}
+        if val is not None:
+            answers = val[1] if question == "classes" else val[1][:, index]
+            rows = np.isin(answers, column) if question != "numbers" else slice(None)
+            held_out = {"X_val": val[0][rows][:, known], "y_val": answers[rows]}
+            if val[2] is not None:
+                held_out["sample_weight_val"] = val[2][rows]
+        if len(np.unique(column)) == 1 and question != "numbers":
+            flat.add_constant(float(column[0]) * 20 - 10)  # e¹⁰ to one: no doubt was seen
+            continue
+        model.set_params(early_stopping=val is not None)
+        model.fit(inputs[:, known], column, weight, **held_out)
+        flat.add(model)
+    return flat.arrays()
+
+
+def _model(
+    question: Question,
+    spec: InputSpec,
+    known: NDArray[np.bool_],
+    settings: BoostedTreesSettings,
+    seed: int,
+) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    sizes = np.append(np.zeros(spec.num_numbers), np.asarray(spec.cardinalities, dtype=int))
+    is_category = (sizes > 0) & (sizes <= MOST_CODES)
+    kind: Any = HistGradientBoostingRegressor
+    if question != "numbers":
+        kind = HistGradientBoostingClassifier
+    return kind(
+        max_iter=settings.iterations,
+        learning_rate=settings.learning_rate,
+        max_leaf_nodes=settings.max_leaves,
+        min_samples_leaf=settings.min_leaf_rows,
+        l2_regularization=settings.l2,
+        max_features=settings.max_features,
+        n_iter_no_change=settings.patience,
+        categorical_features=is_category[known] if is_category.any() else None,
+        random_state=seed,
+    )
+
+
+class _FlatTrees:
+    """Collects trees of several models in flat arrays.
+
+    Args:
+        spec: Of the inputs.
+        known: Columns that the models see.
+    """
+
+    def __init__(self, spec: InputSpec, known: NDArray[np.int64]) -> None:
+        self._spec = spec
+        self._known = known
+        self._base: list[float] = []
+        self._roots: list[int] = []
+        self._outputs: list[int] = []
+        self._nodes: list[tuple[int, float, int, float]] = []
+        self._tables: list[NDArray[np.bool_]] = []
+        self._table_columns: list[int] = []
+        self._depth = 0
+
+    def add_constant(self, value: float) -> None:
+        """Add an output that needs no tree."""
+        self._base.append(value)
+
+    def add(self, model: Any) -> None:
+        """Add the trees of a fitted model; each of its outputs becomes the next one."""
+        first = len(self._base)
+        base = np.ravel(model._baseline_prediction).tolist()
+        self._base += base
+        order, codes = self._columns_of(model)
+        for iteration in model._predictors:
+            for output, predictor in enumerate(iteration):
+                self._roots.append(len(self._nodes))
+                self._outputs.append(first + output)
+                self._add_tree(predictor, order, codes)
+
+    def _columns_of(self, model: Any) -> tuple[NDArray[np.int64], dict[int, NDArray[Any]]]:
+        """Return the true column of each that the model sees, and what its codes mean.
+
+        Scikit-learn puts the categories first and numbers their values anew.
+        """
+        is_category = model.is_categorical_
+        if is_category is None:
+            return self._known, {}
+        is_category = np.asarray(model._is_categorical_remapped, dtype=bool)
+        encoder = model._preprocessor.named_transformers_["encoder"]
+        given = _given_categories(model, len(self._known))
+        order = np.append(self._known[given], self._known[~given])
+        values = [np.asarray(v, dtype=float) for v in encoder.categories_]
+        return order, dict(zip(np.flatnonzero(is_category).tolist(), values, strict=True))
+
+    def _add_tree(
+        self, predictor: Any, order: NDArray[np.int64], codes: dict[int, NDArray[Any]]
+    ) -> None:
+        nodes = predictor.nodes
+        start = len(self._nodes)
+        # breadth first, so that the right child lies behind the left one
+        queue, place = [0], {0: 0}
+        for index in queue:
+            node = nodes[index]
+            if not node["is_leaf"]:
+                for child in (int(node["left"]), int(node["right"])):
+                    place[child] = len(queue)
+                    queue.append(child)
+        for index in queue:
+            node = nodes[index]
+            here = start + place[index]
+            if node["is_leaf"]:
+                # everything is at most infinity: a leaf leads to itself
+                self._nodes.append((0, np.inf, here, float(node["value"])))
+            else:
+                column, threshold = self._split(predictor, node, order, codes)
+                self._nodes.append((column, threshold, start + place[int(node["left"])], 0.0))
+        self._depth = max(self._depth, int(nodes["depth"].max()))
+
+    def _split(
+        self, predictor: Any, node: Any, order: NDArray[np.int64], codes: dict[int, NDArray[Any]]
+    ) -> tuple[int, float]:
+        """Return the place among the features of a walk and the threshold, going left below it."""
+        seen = int(node["feature_idx"])
+        column, is_low = int(order[seen]), bool(node["missing_go_to_left"])
+        count = self._spec.num_numbers
+        if not node["is_categorical"] and column < count:
+            threshold = _rounded_down(float(node["num_threshold"]))
+            return (column + count if is_low else column), threshold
+        size = max(self._spec.cardinalities)
+        table = np.full(size, is_low)
+        if node["is_categorical"]:
+            bits = predictor.raw_left_cat_bitsets[int(node["bitset_idx"])]
+            for number, value in enumerate(codes[seen]):
+                table[int(value)] = bool(bits[number // 32] >> np.uint32(number % 32) & 1)
+        else:
+            table = np.arange(size) <= float(node["num_threshold"])
+        self._tables.append(table)
+        self._table_columns.append(column - count)
+        return 2 * count + len(self._tables) - 1, 0.5
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all arrays by the name of their buffer, and "depth"."""
+        nodes = np.array(self._nodes, dtype=np.float64).reshape(-1, 4)
+        size = max(self._spec.cardinalities, default=0)
+        tables = np.array(self._tables, dtype=bool).reshape(len(self._tables), size)
+        return {
+            "base": np.array(self._base, dtype=np.float32),
+            "roots": np.array(self._roots, dtype=np.int64),
+            "outputs": np.array(self._outputs, dtype=np.int64),
+            "columns": nodes[:, 0].astype(np.int64),
+            "thresholds": nodes[:, 1].astype(np.float32),
+            "left_children": nodes[:, 2].astype(np.int64),
+            "values": nodes[:, 3].astype(np.float32),
+            "tables": tables,
+            "table_columns": np.array(self._table_columns, dtype=np.int64),
+            "depth": np.array(self._depth),
+        }
+
+
+def _given_categories(model: Any, width: int) -> NDArray[np.bool_]:
+    given = np.asarray(model.is_categorical_, dtype=bool)
+    if len(given) != width:
+        given = np.resize(given, width)
+    return given
+
+
+def _rounded_down(value: float) -> float:
+    """Return the largest 32-bit number that is not above a 64-bit one.
+
+    A 32-bit number is at most the one exactly if it is at most the other. Infinity, which stands
+    for "gaps to the right, all others to the left", becomes the largest finite number: a gap is
+    seen as infinity.
+    """
+    if value == np.inf:
+        return float(np.finfo(np.float32).max)
+    near = np.float32(value)
+    return float(near if float(near) <= value else np.nextafter(near, np.float32(-np.inf)))

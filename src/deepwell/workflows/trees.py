@@ -1,0 +1,93 @@
+"""Growing: what training is for a model of trees."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepwell.artifact import Predictor
+from deepwell.data import Table
+from deepwell.engine import FitResult
+from deepwell.errors import ConfigError
+from deepwell.workflows.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from deepwell.models.ensembles.boosted_trees import Question
+
+TREES = "boosted_trees"
+"""The name of the model in the catalog."""
+_QUESTIONS: dict[str, Question] = {
+    "regression": "numbers",
+    "binary": "labels",
+    "multilabel": "labels",
+    "multiclass": "classes",
+}
+
+
+def grow_trees(
+    predictor: Predictor, train: Table, val: Table, settings: TrainSettings
+) -> tuple[Predictor, FitResult]:
+    """Grow trees on the training rows; the validation rows say when to stop.
+
+    Args:
+        predictor: With encoders for trees; it is not changed.
+        train: Rows to learn from.
+        val: Rows that decide when to stop; may be empty.
+        settings: Resolved.
+
+    Returns:
+        A predictor that has the trees, and how it went; there is no history of epochs.
+
+    Raises:
+        ConfigError: The loss is none that trees are grown for.
+    """
+    from deepwell.models.ensembles.boosted_trees import BoostedTreesSettings, grow
+
+    if settings.task.loss not in ("auto", "mse", "cross_entropy"):
+        raise ConfigError(
+            f'boosted_trees knows squared error and cross-entropy. Got: loss="{settings.task.loss}"'
+            ": choose another --model, or leave the loss out."
+        )
+    began = time.perf_counter()
+    trees, grown = grow(
+        _QUESTIONS[predictor.task.name],
+        predictor.encoders.spec,
+        _rows(predictor, train),
+        _rows(predictor, val) if len(val) else None,
+        settings=BoostedTreesSettings.model_validate(settings.model.options),
+        seed=settings.seed,
+    )
+    filled = Predictor(
+        trees,
+        task=predictor.task,
+        encoders=predictor.encoders,
+        schema=predictor.schema,
+        architecture={"name": TREES, "settings": grown.model_dump()},
+        device=predictor.device,
+    )
+    words = f"Grew {grown.num_trees:,} trees"
+    words += " until the validation rows said enough." if len(val) else "."
+    result = FitResult(
+        history=[],
+        best_epoch=None,
+        steps=grown.num_trees,
+        seconds=time.perf_counter() - began,
+        stopped=words,
+        interrupted=False,
+        precision="Trees compare 32-bit numbers as they are in the data.",
+        device=str(predictor.device),
+    )
+    return filled, result
+
+
+def _rows(
+    predictor: Predictor, table: Table
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+    blocks = predictor.encoders.encode(table)
+    inputs = np.concatenate([block.astype(np.float32) for block in blocks], axis=1)
+    name = predictor.schema.name_of("weight")
+    weight = None if name is None else table.series(name).to_numpy().astype(np.float64)
+    return inputs, predictor.task.encode(table), weight
