@@ -63,10 +63,17 @@ class MixingTask:
 
     def training_step(self, model: nn.Module, batch: Batch) -> tuple[Loss, Tensor]:
         """Run the network on a batch; return the loss and the outputs."""
-        own, outputs = self._task.training_step(model, batch)
         if not isinstance(batch, MixedBatch):
-            return own, outputs
-        other = self._task.loss(outputs, batch.other_targets, batch.other_weight)
+            return self._task.training_step(model, batch)
+        answers = model(*batch.inputs)
+
+        def answered(*_inputs: Tensor) -> Tensor:
+            return answers
+
+        # the network has answered already: both targets are compared with the same answers
+        own, outputs = self._task.training_step(answered, batch)
+        others = Batch(batch.inputs, batch.other_targets, batch.other_weight, batch.ids)
+        other, _ = self._task.training_step(answered, others)
         share, rest = batch.share, 1 - batch.share
         mixed = Loss(share * own.sum + rest * other.sum, share * own.weight + rest * other.weight)
         return mixed, outputs

@@ -47,6 +47,11 @@ class Task(ABC):
         """How many numbers the network must return for each row."""
 
     @property
+    def link(self) -> Literal["none", "sigmoid", "softmax", "exp"]:
+        """What turns outputs into answers, so that answers of several networks can be averaged."""
+        return "none"
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """Class names as text (classification), label names (multi-label), or ()."""
         return ()
@@ -72,9 +77,23 @@ class Task(ABC):
         """Return the loss as a sum over the rows and the weight of these rows."""
 
     def training_step(self, model: nn.Module, batch: Batch) -> tuple[Loss, Tensor]:
-        """Run the network on a batch; return the loss and the outputs (batch, head_size)."""
+        """Run the network on a batch; return the loss and the outputs (batch, head_size).
+
+        In training, a network of several members may return (batch · members, head_size), the
+        answers of all members to the first row first. The loss is then the mean of the members'
+        losses, not that of their mean, and the outputs returned are the members' means.
+        """
         outputs = model(*batch.inputs)
-        return self.loss(outputs, batch.targets, batch.weight), outputs
+        members = len(outputs) // max(1, len(batch.targets))
+        if members <= 1:
+            return self.loss(outputs, batch.targets, batch.weight), outputs
+        targets = batch.targets.repeat_interleave(members, dim=0)
+        weight = batch.weight
+        if weight is not None:
+            weight = weight.repeat_interleave(members)
+        loss = self.loss(outputs, targets, weight)
+        means = outputs.unflatten(0, (-1, members)).mean(dim=1)
+        return Loss(loss.sum / members, loss.weight / members), means
 
     @abstractmethod
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

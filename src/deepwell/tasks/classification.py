@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from deepwell.tasks.losses import RowLoss
 
 ClassValue = str | int | bool
+
+MARGIN_LOSSES = ("hinge", "perceptron")
+"""Losses whose outputs are distances from the boundary, not logits."""
 
 
 class Classification(Task):
@@ -147,6 +150,11 @@ class Binary(Classification):
         """One logit."""
         return 1
 
+    @property
+    def link(self) -> Literal["none", "sigmoid"]:
+        """The sigmoid, unless the loss knows no probabilities."""
+        return "none" if self.settings.loss in MARGIN_LOSSES else "sigmoid"
+
     def encode(self, table: Table) -> NDArray[np.float32]:
         """Return 0 or 1 for each row, shape (rows, 1)."""
         return self.truth(table).astype(np.float32)[:, None]
@@ -187,6 +195,11 @@ class Multiclass(Classification):
     def head_size(self) -> int:
         """One logit a class."""
         return len(self.classes)
+
+    @property
+    def link(self) -> Literal["none", "softmax"]:
+        """The softmax, unless the loss knows no probabilities."""
+        return "none" if self.settings.loss in MARGIN_LOSSES else "softmax"
 
     def encode(self, table: Table) -> NDArray[np.int64]:
         """Return class indices, shape (rows,)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepwell.errors import TaskError
 from deepwell.tasks.base import Task, TaskName
 from deepwell.tasks.classification import (
+    MARGIN_LOSSES,
     ClassValue,
     class_indices,
     class_texts,
@@ -90,6 +91,11 @@ class Multilabel(Task):
     def head_size(self) -> int:
         """One logit a target."""
         return len(self.targets)
+
+    @property
+    def link(self) -> Literal["none", "sigmoid"]:
+        """The sigmoid, unless the loss knows no probabilities."""
+        return "none" if self.settings.loss in MARGIN_LOSSES else "sigmoid"
 
     def truth(self, table: Table) -> NDArray[np.int64]:
         """Return 0 or 1 for each row and target, shape (rows, targets)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -96,6 +96,11 @@ class Regression(Task):
     def head_size(self) -> int:
         """One output a target; two with `gaussian_nll`: means, then logarithms of variances."""
         return len(self.targets) * (2 if self.settings.loss == "gaussian_nll" else 1)
+
+    @property
+    def link(self) -> Literal["none", "exp"]:
+        """The exponential for counts, whose logarithm is learned; none otherwise."""
+        return "exp" if self.settings.loss == "poisson" else "none"
 
     def truth(self, table: Table) -> NDArray[np.float64]:
         """Return the targets in the units of the data, shape (rows, targets)."""

@@ -105,6 +105,9 @@ def check_state(factory: Factory, inputs: tuple[Tensor, ...]) -> None:
 def check_batch_of_one(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     """Check a batch of one row: in evaluation, and in training if no layer normalises over it.
 
+    In training a network of several members may answer several times for each row, see
+    `deepwell.tasks.Task.training_step`.
+
     Raises:
         AssertionError: The output has another shape than a row of a batch.
     """
@@ -114,7 +117,8 @@ def check_batch_of_one(model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
     _require(_evaluate(model, single).shape == (1, *row_shape), message)
     if not any(_normalises_over_batch(module) for module in model.modules()):
         model.train()
-        _require(model(*single).shape == (1, *row_shape), message)
+        members = len(model(*inputs)) // len(inputs[0])
+        _require(model(*single).shape == (members, *row_shape), message)
 
 
 def check_rows_are_independent(
