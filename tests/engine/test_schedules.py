@@ -20,7 +20,7 @@ def test_warmup_rises_to_one(name: str):
     assert factors[10] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "one_cycle"])
+@pytest.mark.parametrize("name", sorted(set(SCHEDULES) - {"one_cycle", "coslog"}))
 def test_without_warmup_the_first_step_is_full(name: str):
     assert SCHEDULES[name](0, 50, 0) == 1.0
 

@@ -25,7 +25,7 @@ class ScheduleOptions(Settings):
     power: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """polynomial: the power of the share of steps that is left; None: 2."""
     cycles: int | None = Field(default=None, ge=1)
-    """warm_restarts: how often the rate falls from the top; None: 4."""
+    """warm_restarts and coslog: how often the rate falls from the top; None: 4."""
     decay_share: float | None = Field(default=None, gt=0, le=1)
     """stable_decay: share of the steps in which the rate falls; None: 0.2."""
     patience: int | None = Field(default=None, ge=1)
@@ -40,7 +40,7 @@ USED_BY = {
     "factor": ("step", "plateau"),
     "floor": ("exponential",),
     "power": ("polynomial",),
-    "cycles": ("warm_restarts",),
+    "cycles": ("warm_restarts", "coslog"),
     "decay_share": ("stable_decay",),
     "patience": ("plateau",),
 }

@@ -109,7 +109,7 @@ for _name, _summary, _source in (
     ),
     (
         "model.dropout",
-        "Sets a share of the units to zero (mlp, cnn).",
+        "Sets a share of the units to zero (mlp, cnn, networks for tables).",
         "Srivastava et al.: Dropout (2014)",
     ),
     (

@@ -8,7 +8,7 @@ rows; what it remembers is in `deepwell.engine.plateau`.
 """
 
 from collections.abc import Callable
-from math import cos, pi
+from math import cos, log2, pi
 
 from deepwell.catalog import Catalog
 
@@ -207,6 +207,48 @@ def inverse_sqrt(step: int, total_steps: int, warmup_steps: int) -> float:
     return ((warmup_steps + 1) / (step + 1)) ** 0.5
 
 
+def coslog(step: int, total_steps: int, warmup_steps: int, *, cycles: int = 4) -> float:
+    """Swing between 0 and the rate, each swing twice as long as the one before, four by default.
+
+    Short swings at the start, long ones at the end; the rate begins and ends near zero. A warm-up
+    takes the place of the first rise.
+
+    Args:
+        step: Steps done.
+        total_steps: Steps in all.
+        warmup_steps: Steps in which the rate rises.
+        cycles: Swings.
+
+    Reference:
+        Holzmüller, Grinsztajn, Steinwart: Better by Default (2024), appendix A.
+
+    Example:
+        >>> [round(coslog(step, 15, 0), 3) for step in (0, 1, 7, 14)]
+        [0.937, 0.259, 0.971, 0.012]
+    """
+    if step < warmup_steps:
+        return _rise(step, warmup_steps)
+    # the middle of a step: at its start the first rate would be zero, and the step lost
+    share = (step + 0.5) / max(1, total_steps)
+    if warmup_steps:
+        top = (2**0.5 - 1) / (2**cycles - 1)
+        share = top + (1 - top) * _progress(step, total_steps, warmup_steps)
+    return 0.5 * (1 - cos(2 * pi * log2(1 + (2**cycles - 1) * share)))
+
+
+def flat_cosine(step: int, total_steps: int, warmup_steps: int) -> float:
+    """Stay for half of the steps, then fall along half a cosine towards zero.
+
+    Example:
+        >>> [round(flat_cosine(step, 8, 0), 3) for step in (0, 4, 5, 7)]
+        [1.0, 1.0, 0.854, 0.146]
+    """
+    if step < warmup_steps:
+        return _rise(step, warmup_steps)
+    share = _progress(step, total_steps, warmup_steps)
+    return 0.5 * (1 + cos(pi * max(0.0, 2 * share - 1)))
+
+
 def plateau(step: int, total_steps: int, warmup_steps: int) -> float:
     """Stay, and divide by 10 whenever the monitored value has not improved for some epochs.
 
@@ -231,6 +273,8 @@ for _name, _schedule, _source in (
     ("polynomial", polynomial, "Chen et al.: DeepLab (2017), section 4.1.1"),
     ("warm_restarts", warm_restarts, "Loshchilov, Hutter: SGDR (2017), equation 5"),
     ("stable_decay", stable_decay, "Hu et al.: MiniCPM (2024)"),
+    ("coslog", coslog, "Holzmüller et al.: Better by Default (2024), appendix A"),
+    ("flat_cosine", flat_cosine, "Howard, Gugger: fastai (2020), fit_flat_cos"),
     ("inverse_sqrt", inverse_sqrt, "Vaswani et al.: Attention Is All You Need (2017), equation 3"),
     ("plateau", plateau, "He et al.: Deep Residual Learning (2015), section 3.4"),
 ):

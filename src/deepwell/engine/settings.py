@@ -53,6 +53,8 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     """Step size at the top of the schedule; None: the optimizer's own default."""
     weight_decay: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Pull of the weights towards zero, not for biases, norms and embeddings; None: default."""
+    weight_decay_schedule: str = "constant"
+    """How the pull changes, by the name of a schedule: constant, flat_cosine, linear and more."""
     momentum: float | None = Field(default=None, ge=0, lt=1)
     """Memory of earlier steps, for sgd, momentum, nesterov, rmsprop, muon and gradient_descent;
     None: default."""
@@ -113,6 +115,13 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     def _known_schedule(cls, name: str) -> str:
         return _known(name, SCHEDULES)
 
+    @field_validator("weight_decay_schedule")
+    @classmethod
+    def _known_decay_schedule(cls, name: str) -> str:
+        if name == "plateau":
+            raise ValueError('The schedule "plateau" is for the learning rate only')
+        return _known(name, SCHEDULES)
+
     @field_validator("device")
     @classmethod
     def _well_formed_device(cls, name: str) -> str:
@@ -165,6 +174,9 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
                 "sharpness": self.sharpness,
                 "clip_norm": self.clip_norm,
                 "clip_value": self.clip_value,
+                "weight_decay_schedule": None
+                if self.weight_decay_schedule == "constant"
+                else self.weight_decay_schedule,
                 "on_nan": None if self.on_nan == "stop" else self.on_nan,
                 "regularisation.max_norm": self.regularisation.max_norm,
             }

@@ -53,6 +53,8 @@ class Update:
         options = settings.schedule_options.given()
         self.plateau = Plateau(**options) if settings.schedule == "plateau" else None  # pyright: ignore[reportArgumentType]
         self._options = {} if self.plateau is not None else options
+        self._decay_schedule = SCHEDULES[settings.weight_decay_schedule]
+        self._decays = [group.get("weight_decay", 0.0) for group in self.optimizer.param_groups]
         self._total_steps = total_steps
         self._warmup_steps = round(settings.warmup * total_steps)
         self._scaler = torch.amp.GradScaler(device.type) if needs_scaler else None
@@ -152,8 +154,11 @@ class Update:
 
     def _set_rate(self, step: int) -> float:
         rate = self.rate(step)
-        for group in self.optimizer.param_groups:
+        share = self._decay_schedule(step, self._total_steps, 0)
+        for group, decay in zip(self.optimizer.param_groups, self._decays, strict=True):
             group["lr"] = rate * group.get("rate_scale", 1.0)
+            if decay:
+                group["weight_decay"] = decay * share
         return rate
 
     def _finish(self) -> None:

@@ -6,7 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from deepwell.engine.optimizers.catalog import OPTIMIZERS, OptimizerEntry
-from deepwell.engine.optimizers.groups import parameter_groups, shrinkable, with_rates_by_layer
+from deepwell.engine.optimizers.groups import (
+    parameter_groups,
+    shrinkable,
+    with_own_rates,
+    with_rates_by_layer,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -48,6 +53,8 @@ def build_optimizer(model: nn.Module, settings: EngineSettings) -> torch.optim.O
         groups = _with_hidden_matrices(groups, model)
     if settings.layer_decay is not None:
         groups = with_rates_by_layer(groups, model, settings.layer_decay)
+    if not entry.is_searching:
+        groups = with_own_rates(groups, model)
     if entry.is_searching:  # its weight decay is a penalty, see `Penalty`
         groups = groups[0]["params"]
     kind = getattr(import_module(entry.module), entry.class_name)

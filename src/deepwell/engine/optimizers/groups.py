@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 def shrinkable(model: nn.Module) -> list[nn.Parameter]:
     """Return the trainable matrices and kernels: what decay, penalties and max-norm act upon.
 
-    Biases, the scales of normalisation layers (all parameters of fewer than two dimensions) and
-    embeddings are left out.
+    Biases, the scales of normalisation layers (all parameters of fewer than two dimensions),
+    embeddings, and what a module names in an attribute `vectors` are left out.
     """
-    spared = _embeddings(model)
+    spared = _embeddings(model) | _vectors(model)
     return [
         p for p in model.parameters() if p.requires_grad and p.ndim >= 2 and id(p) not in spared
     ]
@@ -61,6 +61,30 @@ def with_rates_by_layer(
     return divided
 
 
+def with_own_rates(groups: Sequence[dict[str, Any]], model: nn.Module) -> list[dict[str, Any]]:
+    """Divide groups by the shares of the learning rate that modules ask for.
+
+    A module may have an attribute `rate_scales`: name of an own parameter → factor. Groups of
+    which no parameter has one stay whole.
+    """
+    factors = {
+        id(parameter): float(scales[name])
+        for module in model.modules()
+        if (scales := getattr(module, "rate_scales", None))
+        for name, parameter in module.named_parameters(recurse=False)
+        if name in scales
+    }
+    divided: list[dict[str, Any]] = []
+    for group in groups:
+        by_factor: dict[float, list[nn.Parameter]] = {}
+        for parameter in group["params"]:
+            by_factor.setdefault(factors.get(id(parameter), 1.0), []).append(parameter)
+        for factor, parameters in by_factor.items():
+            scale = {} if factor == 1.0 else {"rate_scale": factor * group.get("rate_scale", 1.0)}
+            divided.append({**group, "params": parameters, **scale})
+    return divided
+
+
 def layer_depths(model: nn.Module) -> dict[int, int]:
     """Return for the `id` of each trainable parameter how many layers lie above its own."""
     layer_of: dict[int, int] = {}
@@ -72,6 +96,16 @@ def layer_depths(model: nn.Module) -> dict[int, int]:
         for parameter in own:
             layer_of.setdefault(id(parameter), max(layer, 1))
     return {key: layer - index if layer else 0 for key, index in layer_of.items()}
+
+
+def _vectors(model: nn.Module) -> set[int]:
+    """Return the `id` of parameters that their module calls vectors, one for each of several."""
+    return {
+        id(parameter)
+        for module in model.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if name in getattr(module, "vectors", ())
+    }
 
 
 def _embeddings(model: nn.Module) -> set[int]:
