@@ -11,14 +11,19 @@ from numpy.typing import NDArray
 
 from deepwell.data.conform import require_columns
 from deepwell.data.kinds import KINDS, Blocks, Layout, State
+from deepwell.data.kinds.category import category_codes, with_flag
 from deepwell.data.roles import kind_name
 from deepwell.data.schema import KindName, Schema
 from deepwell.data.settings import EncodeSettings
-from deepwell.data.table import Table
-from deepwell.errors import ColumnError, DataError, listing
+from deepwell.data.table import Column, Table
+from deepwell.data.target_encoding import answers_of, encode_out_of_fold, fit_means
+from deepwell.errors import ColumnError, ConfigError, DataError, listing
 from deepwell.types import InputSpec
 
 FORMAT = 1
+
+Targets = NDArray[np.float32] | NDArray[np.int64]
+"""Targets as a task encodes them: numbers (rows, T), or class indices (rows,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +39,15 @@ class FittedColumn:
         """Which arrays the column gives."""
         return KINDS[self.kind].layout(self.name, self.state)
 
-    def encode(self, table: Table) -> Blocks:
-        """Turn the column of a table into arrays."""
+    def encode(self, table: Table, targets: Targets | None = None) -> Blocks:
+        """Turn the column of a table into arrays; with targets, those of the training rows."""
         kind = KINDS[self.kind]
-        return kind.encode(kind.parse(self.name, table[self.name]), self.state)
+        column = kind.parse(self.name, table[self.name])
+        if targets is not None and self.state.get("mode") == "target":
+            codes = category_codes(column, self.state)
+            numbers = encode_out_of_fold(codes, answers_of(targets), self.state)
+            return with_flag(numbers, column, self.state)
+        return kind.encode(column, self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +72,25 @@ class Encoders:
     columns: tuple[FittedColumn, ...]
 
     @classmethod
-    def fit(cls, table: Table, schema: Schema, settings: EncodeSettings | None = None) -> Encoders:
+    def fit(
+        cls,
+        table: Table,
+        schema: Schema,
+        settings: EncodeSettings | None = None,
+        *,
+        targets: Targets | None = None,
+    ) -> Encoders:
         """Learn from the input columns of the training rows.
 
         Args:
             table: Training rows only: whatever is learned here must not know val or test rows.
             schema: Says which columns are inputs and of which kind.
             settings: How columns become arrays.
+            targets: Of the same rows, as the task encodes them; for categories = target only.
 
         Raises:
             DataError: No input column is left, or nothing in them can be encoded.
+            ConfigError: Categories are to be encoded by targets, and there are none.
             ColumnError: More than one column of pictures, or a column is missing.
         """
         settings = settings or EncodeSettings()
@@ -88,7 +107,10 @@ class Encoders:
         fitted: list[FittedColumn] = []
         for spec in schema.inputs:
             kind = KINDS[spec.kind]
-            state = kind.fit(kind.parse(spec.name, table[spec.name]), settings)
+            column = kind.parse(spec.name, table[spec.name])
+            state = kind.fit(column, settings)
+            if state.get("mode") == "target":
+                state |= _fit_means(column, state, settings, targets)
             fitted.append(FittedColumn(spec.name, spec.kind, state))
         encoders = cls(tuple(fitted))
         if not encoders.spec.blocks:
@@ -158,6 +180,24 @@ class Encoders:
             ColumnError: Columns are missing (all are named), or a value does not fit its kind
                 (column, row and value are named).
         """
+        return self._join(table, None)
+
+    def encode_training(self, table: Table, targets: Targets) -> tuple[NDArray[Any], ...]:
+        """Turn the rows of `fit` into arrays to learn from.
+
+        As `encode`, but categories that are encoded by targets do not see the target of their own
+        row, see `deepwell.data.target_encoding`.
+
+        Args:
+            table: The training rows.
+            targets: Of the same rows, as the task encodes them.
+
+        Raises:
+            ColumnError: As in `encode`.
+        """
+        return self._join(table, targets)
+
+    def _join(self, table: Table, targets: Targets | None) -> tuple[NDArray[Any], ...]:
         require_columns(table, [column.name for column in self.columns])
         spec = self.spec
         numbers = np.empty((len(table), spec.num_numbers), dtype=np.float32)
@@ -165,7 +205,7 @@ class Encoders:
         images: NDArray[np.uint8] | None = None
         feature = code = 0
         for column in self.columns:
-            blocks = column.encode(table)
+            blocks = column.encode(table, targets)
             if blocks.numbers is not None:
                 width = blocks.numbers.shape[1]
                 numbers[:, feature : feature + width] = blocks.numbers
@@ -198,3 +238,14 @@ class Encoders:
                 for c in state["columns"]
             )
         )
+
+
+def _fit_means(
+    column: Column, state: State, settings: EncodeSettings, targets: Targets | None
+) -> State:
+    if targets is None:
+        raise ConfigError(
+            'encode.categories = "target" needs the targets of the training rows: '
+            "Encoders.fit(table, schema, settings, targets=…)."
+        )
+    return fit_means(category_codes(column, state), answers_of(targets), settings)

@@ -53,9 +53,14 @@ class DataSettings(Settings):
 class EncodeSettings(Settings):
     """How columns become arrays."""
 
-    categories: Literal["auto", "codes", "onehot"] = "auto"
-    """Categories as codes for embeddings, or as one number for each value; "auto": as numbers up to
-    64 values, where a learned vector of a few numbers would only lose something."""
+    categories: Literal["auto", "codes", "onehot", "ordinal", "target"] = "auto"
+    """Categories as codes for embeddings; as one number for each value; as their place in order,
+    −1 … 1; or as the mean target of their rows, for training rows without the row itself; "auto":
+    one number for each value up to 64 values, where a learned vector would only lose something."""
+    target_folds: int = Field(default=10, ge=2)
+    """For categories = target: training rows are encoded by the means of the other folds."""
+    target_smoothing: float = Field(default=10.0, ge=0, allow_inf_nan=False)
+    """For categories = target: rows of the average target that are added to each value's own."""
     numbers: Literal["standard", "robust", "quantile", "raw"] = "robust"
     """Numbers to mean 0 and spread 1; by median and quartiles with outliers bent in smoothly; to a
     normal shape by rank; or as they are, gaps kept."""

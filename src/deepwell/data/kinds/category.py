@@ -10,6 +10,7 @@ from deepwell.data.kinds.base import Blocks, Description, Layout, State, is_type
 from deepwell.data.schema import KindName
 from deepwell.data.settings import EncodeSettings
 from deepwell.data.table import Column
+from deepwell.data.target_encoding import look_up
 from deepwell.errors import ColumnError
 
 FEW_VALUES = 20
@@ -81,9 +82,10 @@ class Category:
         mode = settings.categories
         if mode == "auto":
             mode = "onehot" if len(kept) <= ONE_HOT_VALUES else "codes"
+        values = kept["value"].to_list()
         return {
             "mode": mode,
-            "values": kept["value"].to_list(),
+            "values": _in_order(values) if mode == "ordinal" else values,
             "rare": len(kept) < len(counts),
             "missing": series.null_count() > 0,
         }
@@ -92,15 +94,26 @@ class Category:
         """Codes: one code column. One-hot: a feature for each code that training has seen."""
         if state["mode"] == "codes":
             return Layout(cardinality=1 + len(state["values"]) + state["rare"])
+        flag = (f"{name} (missing)",) if state["missing"] else ()
+        if state["mode"] == "ordinal":
+            return Layout(features=(f"{name} (order)", *flag))
+        if state["mode"] == "target":
+            width = len(state["means"][0])
+            plural = [f"{name} (target {index + 1})" for index in range(width)]
+            return Layout(features=(*(plural if width > 1 else [f"{name} (target)"]), *flag))
         features = [f"{name}={value}" for value in state["values"]]
         features += [f"{name}=(rare)"] * state["rare"] + [f"{name} (missing)"] * state["missing"]
         return Layout(features=tuple(features))
 
     def encode(self, column: Column, state: State) -> Blocks:
-        """Return codes, shape (rows,), or zeros and ones, shape (rows, features)."""
-        codes = _codes(scalars("", column), state)
+        """Return codes, shape (rows,), or numbers, shape (rows, features)."""
+        codes = category_codes(column, state)
         if state["mode"] == "codes":
             return Blocks(categories=codes)
+        if state["mode"] == "ordinal":
+            return with_flag(_places(codes, len(state["values"])), column, state)
+        if state["mode"] == "target":
+            return with_flag(look_up(codes, state), column, state)
         width = len(state["values"]) + state["rare"]
         out = np.zeros((len(codes), width + state["missing"]), dtype=np.float32)
         known = np.flatnonzero(codes)
@@ -150,7 +163,32 @@ def mean_words(texts: pl.Series) -> float:
     return float(mean) if isinstance(mean, float) else 0.0
 
 
-def _codes(series: pl.Series, state: State) -> NDArray[np.int64]:
+def with_flag(numbers: NDArray[np.float64], column: Column, state: State) -> Blocks:
+    """Return numbers (rows, features), and a flag for missing values if training had some."""
+    if state["missing"]:
+        is_missing = scalars("", column).is_null().to_numpy()
+        numbers = np.concatenate([numbers, is_missing[:, None]], axis=1)
+    return Blocks(numbers=numbers.astype(np.float32))
+
+
+def _in_order(values: list[str]) -> list[str]:
+    """Sort values by number if all are numbers, else by name."""
+    numbers = pl.Series(values, dtype=pl.String).cast(pl.Float64, strict=False)
+    if values and not numbers.null_count():
+        return [values[place] for place in numbers.arg_sort()]
+    return sorted(values)
+
+
+def _places(codes: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """Return −1 for the first value … 1 for the last, 0 for any other, shape (rows, 1)."""
+    known = (codes > 0) & (codes <= count)
+    places = 2.0 * (codes - 1) / max(count - 1, 1) - 1
+    return np.where(known, places, 0.0)[:, None]
+
+
+def category_codes(column: Column, state: State) -> NDArray[np.int64]:
+    """Return the code of each row, shape (rows,): see `Category`."""
+    series = scalars("", column)
     values: list[str] = state["values"]
     known = series.cast(pl.Enum(values), strict=False).to_physical()
     codes = known.cast(pl.Int64) + 1
