@@ -46,6 +46,7 @@ OTHERS = {
     "augment.blur": "0.05",
     "engine.optimizer": "rmsprop",
     "engine.schedule": "linear",
+    "engine.weight_decay_schedule": "linear",
     "engine.betas": "[0.8, 0.9]",
     "engine.device": "cpu",
     "evaluation.baselines": "constant,linear",

@@ -25,6 +25,7 @@ PICTURES = InputSpec(image_shape=(3, 32, 32))
 NUMBERS = InputSpec(num_numbers=5)
 CODES = InputSpec(cardinalities=(4, 9, 6))
 EVERYTHING = InputSpec(num_numbers=2, cardinalities=(3,), image_shape=(1, 4, 4))
+TINY_TABM = {"num_members": 4, "num_blocks": 2, "hidden_size": 16, "dropout": 0.0}
 TINY: dict[str, dict[str, Any]] = {
     "mlp": {"hidden_sizes": (16, 16), "dropout": 0.0},
     "cnn": {"channels": (8, 8, 16), "dropout": 0.0},
@@ -35,6 +36,10 @@ TINY: dict[str, dict[str, Any]] = {
     "two_tower": {"embedding_dropout": 0.0},
     "nam": {"hidden_sizes": (16, 8), "dropout": 0.0},
     "dae_mlp": {"hidden_sizes": (16, 16), "dropout": 0.0},
+    "residual_mlp": {"num_blocks": 1, "hidden_size": 16, "dropout": 0.0},
+    "realmlp": {"hidden_sizes": (16, 16), "dropout": 0.0},
+    "tabm": TINY_TABM,
+    "tabm_mini": TINY_TABM,
 }
 # four times smaller at once: the deep ones stay quick
 DEEP = {"stem": "imagenet"}
@@ -46,6 +51,10 @@ CASES = [
     ("mlp", TABLE),
     ("mlp", SMALL),
     ("mlp", EVERYTHING),
+    ("residual_mlp", TABLE),
+    ("realmlp", TABLE),
+    ("tabm", TABLE),
+    ("tabm_mini", TABLE),
     ("cnn", SMALL),
     ("resnet18", PICTURES),
     ("resnet50", PICTURES),
@@ -95,6 +104,10 @@ def test_deep_networks_run(name: str) -> None:
         ("two_tower", {"vector_size": 2, "embedding_size": 3}),
         ("nam", {"hidden_sizes": (4, 3)}),
         ("dae_mlp", {"hidden_sizes": (4,)}),
+        ("residual_mlp", {"num_blocks": 1, "hidden_size": 3, "number_embedding": "piecewise"}),
+        ("realmlp", {"hidden_sizes": (4,)}),
+        ("tabm", {**TINY_TABM, "hidden_size": 3, "number_embedding": "periodic_relu"}),
+        ("tabm_mini", {**TINY_TABM, "hidden_size": 3, "link": "softmax"}),
     ],
 )
 def test_derivatives(name: str, settings: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from deepwell.nn.embedding import CategoryEmbedding, OneHot, embedding_size
+from deepwell.nn.embedding import CategoryEmbedding, MixedCategories, OneHot, embedding_size
 
 
 def test_each_value_has_its_own_vector() -> None:
@@ -71,3 +71,21 @@ def test_one_hot_equals_torch() -> None:
 
 def test_one_hot_of_a_code_beyond_the_table_is_zero() -> None:
     assert not OneHot((3, 3))(torch.tensor([[3, 17]])).any()
+
+
+def test_mixed_categories_divide_columns_by_their_values() -> None:
+    mixed = MixedCategories((40, 4, 3), one_hot_limit=3, size=5)
+    codes = torch.tensor([[7, 3, 2], [0, 0, 0]])
+    outputs = mixed(codes)
+    assert outputs[0, :5].tolist() == [0.0, 0.0, 1.0, 0.0, 1.0]
+    assert mixed.embedding is not None
+    torch.testing.assert_close(outputs[:, 5:], mixed.embedding(codes[:, :1]))
+    assert (mixed.chunks, mixed.out_features) == ((3, 2, 5), 10)
+    assert not outputs[1].any()
+
+
+@pytest.mark.parametrize("limit", [0, 99])
+def test_mixed_categories_of_one_sort(limit: int) -> None:
+    mixed = MixedCategories((4, 3), one_hot_limit=limit)
+    assert mixed(torch.tensor([[1, 1]])).shape == (1, mixed.out_features)
+    assert (mixed.one_hot is None, mixed.embedding is None) == (limit == 0, limit == 99)

@@ -39,3 +39,23 @@ def test_all_settings_of_the_model_are_remembered() -> None:
     assert lecture["mean"] == [0.0]
     again = resolve({"model": {"name": "mlp", **lecture}}, SCHEMA, 2_000).model.options
     assert again == lecture
+
+
+def test_recommendations_may_depend_on_the_question() -> None:
+    chosen = {"model": {"name": "realmlp"}}
+    numbers = resolve(chosen, SCHEMA, 2_000, question="regression")
+    classes = resolve(chosen, SCHEMA, 2_000, question="binary")
+    assert numbers.engine.betas == classes.engine.betas == (0.9, 0.95)
+    assert numbers.encode.categories == "codes"
+    assert (numbers.model.options["activation"], numbers.task.label_smoothing) == ("mish", 0.0)
+    assert (classes.model.options["activation"], classes.task.label_smoothing) == ("selu", 0.1)
+    assert numbers.engine.learning_rate != classes.engine.learning_rate
+    own = {"model": {"name": "realmlp", "activation": "relu"}, "engine": {"learning_rate": 0.5}}
+    asked = resolve(own, SCHEMA, 2_000, question="binary")
+    assert (asked.model.options["activation"], asked.engine.learning_rate) == ("relu", 0.5)
+
+
+def test_the_link_is_left_to_the_question() -> None:
+    assert "link" not in resolve({"model": {"name": "tabm"}}, SCHEMA, 2_000).model.options
+    asked = resolve({"model": {"name": "tabm", "link": "exp"}}, SCHEMA, 2_000)
+    assert asked.model.options["link"] == "exp"

@@ -224,7 +224,7 @@ def coslog(step: int, total_steps: int, warmup_steps: int, *, cycles: int = 4) -
 
     Example:
         >>> [round(coslog(step, 15, 0), 3) for step in (0, 1, 7, 14)]
-        [0.937, 0.259, 0.971, 0.012]
+        [0.93, 0.718, 0.074, 0.021]
     """
     if step < warmup_steps:
         return _rise(step, warmup_steps)

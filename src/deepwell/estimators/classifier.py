@@ -20,6 +20,7 @@ from deepwell.errors import TaskError, listing
 from deepwell.estimators.base import DeepEstimator
 from deepwell.estimators.inputs import TrainingRows
 from deepwell.tasks import Formulation, Multilabel, Task, TaskSettings
+from deepwell.tasks.base import TaskName
 from deepwell.tasks.classification import class_texts
 
 
@@ -164,6 +165,7 @@ class _Labels:
     """Several questions of yes or no; a label may be the same in all rows of a fold."""
 
     targets: Sequence[str]
+    name: TaskName = "multilabel"
 
     def strata(self, table: Table) -> None:
         """Return nothing: rows with several labels are divided at random."""

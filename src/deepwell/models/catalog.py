@@ -12,6 +12,7 @@ from deepwell.errors import ConfigError, ModelError, did_you_mean, listing
 from deepwell.models.ensembles.entries import ENSEMBLES
 from deepwell.models.entry import ModelEntry
 from deepwell.models.tabular.entries import COLUMN_MODELS
+from deepwell.models.tabular.perceptron_entries import PERCEPTRON_MODELS
 from deepwell.types import InputSpec
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ _RESNETS = (
     _resnet(152, "Residual network of 152 layers in bottleneck blocks: the paper's winner."),
 )
 
-for _entry in (*_BASIC, *COLUMN_MODELS, *ENSEMBLES, _CNN, *_RESNETS):
+_ALL = (*_BASIC, *PERCEPTRON_MODELS, *COLUMN_MODELS, *ENSEMBLES, _CNN, *_RESNETS)
+for _entry in _ALL:
     MODELS.add(_entry.name, _entry)
 
 

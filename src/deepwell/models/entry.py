@@ -24,7 +24,9 @@ class ModelEntry:
         settings_name: The settings class in that module.
         presets: Named groups of settings.
         recommended: Changes to the settings of other rooms, such as
-            ``{"engine": {"optimizer": "sgd"}}``.
+            ``{"engine": {"optimizer": "sgd"}}``, or of its own under "model".
+        recommended_for: The same for one kind of question only, laid over `recommended`:
+            "numbers" (regression) or "classes".
         example: Inputs for which shapes and the number of parameters are shown.
         example_head_size: Outputs in that example.
         learner: "gradient" for networks; "trees" is grown at once; "blend" is put together of
@@ -45,4 +47,7 @@ class ModelEntry:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     recommended: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict[str, Mapping[str, Any]]
+    )
+    recommended_for: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(
+        default_factory=dict[str, Mapping[str, Mapping[str, Any]]]
     )

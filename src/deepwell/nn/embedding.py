@@ -126,3 +126,51 @@ class _StackedTable(nn.Embedding):
         # without this a code beyond its column would read the rows of the next one
         codes = torch.where(codes < self.cardinalities, codes, 0)
         return super().forward(codes + self.offsets).flatten(1)
+
+
+class MixedCategories(nn.Module):
+    """Columns of few values as one-hot codes, columns of many as learned vectors.
+
+    A learned vector of a few numbers only loses something where a column has few values; a one-hot
+    code of many values has too many weights for its rows.
+
+    Args:
+        cardinalities: For each column, how many codes it has (code 0 included).
+        one_hot_limit: Columns with at most this many known values are one-hot.
+        size: Numbers a learned vector. Default: `embedding_size` of each column.
+
+    Shape:
+        codes (batch, C), int64 → (batch, out_features): one-hot columns first.
+
+    Example:
+        >>> mixed = MixedCategories((3, 40), one_hot_limit=8, size=5)
+        >>> mixed(torch.tensor([[1, 7]])).shape, mixed.chunks
+        (torch.Size([1, 7]), (2, 5))
+    """
+
+    few: Tensor
+    many: Tensor
+
+    def __init__(
+        self, cardinalities: Sequence[int], *, one_hot_limit: int, size: int | None = None
+    ) -> None:
+        super().__init__()
+        few = [column for column, n in enumerate(cardinalities) if n - 1 <= one_hot_limit]
+        many = [column for column in range(len(cardinalities)) if column not in set(few)]
+        self.register_buffer("few", torch.tensor(few, dtype=torch.long), persistent=False)
+        self.register_buffer("many", torch.tensor(many, dtype=torch.long), persistent=False)
+        self.one_hot = OneHot([cardinalities[column] for column in few]) if few else None
+        vectors = [cardinalities[column] for column in many]
+        self.embedding = CategoryEmbedding(vectors, size=size) if many else None
+        sizes = sorted(embedding_size(n) if size is None else size for n in vectors)
+        self.chunks = (*(cardinalities[column] - 1 for column in few), *sizes)
+        self.out_features = sum(self.chunks)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Return both side by side."""
+        parts: list[Tensor] = []
+        if self.one_hot is not None:
+            parts.append(self.one_hot(codes[:, self.few]))
+        if self.embedding is not None:
+            parts.append(self.embedding(codes[:, self.many]))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

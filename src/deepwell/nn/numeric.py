@@ -44,6 +44,7 @@ class PeriodicNumbers(nn.Module):
         frequency_scale: float = 0.1,
     ) -> None:
         super().__init__()
+        self.chunks = (size,) * num_numbers
         self.out_features = num_numbers * size
         self.frequencies = nn.Parameter(torch.randn(num_numbers, num_frequencies) * frequency_scale)
         phases = (torch.rand(num_numbers, num_frequencies) * 2 - 1) * math.pi
@@ -58,3 +59,134 @@ class PeriodicNumbers(nn.Module):
         angles = 2 * math.pi * self.frequencies * numbers.unsqueeze(-1) + self.phases
         waves = torch.einsum("bfk,fks->bfs", angles.cos(), self.mixtures) + self.bias
         return torch.cat([numbers.unsqueeze(-1), waves], dim=-1).flatten(1)
+
+
+class PeriodicReluNumbers(nn.Module):
+    """Each number as waves of it, mixed, with negative values cut: "PLR".
+
+    For each feature x: ReLU(A · [cos(2π f x), sin(2π f x)] + b), with frequencies f, a matrix A
+    and a bias b of its own. Unlike `PeriodicNumbers` it does not keep x itself, and takes larger
+    vectors.
+
+    Args:
+        num_numbers: F, the features.
+        size: Numbers that stand for one feature.
+        num_frequencies: Frequencies a feature; each gives a cosine and a sine.
+        frequency_scale: Standard deviation of the frequencies at the start.
+
+    Shape:
+        numbers (batch, F) → (batch, F · size).
+
+    Reference:
+        Gorishniy, Rubachev, Babenko: On Embeddings for Numerical Features in Tabular Deep
+        Learning (2022), section 3.3.
+
+    Example:
+        >>> PeriodicReluNumbers(3, size=8)(torch.zeros(5, 3)).shape
+        torch.Size([5, 24])
+    """
+
+    def __init__(
+        self,
+        num_numbers: int,
+        *,
+        size: int = 16,
+        num_frequencies: int = 24,
+        frequency_scale: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.chunks = (size,) * num_numbers
+        self.out_features = num_numbers * size
+        self.frequencies = nn.Parameter(torch.randn(num_numbers, num_frequencies) * frequency_scale)
+        bound = (2 * num_frequencies) ** -0.5
+        shape = (num_numbers, 2 * num_frequencies, size)
+        self.mixtures = nn.Parameter((torch.rand(shape) * 2 - 1) * bound)
+        self.bias = nn.Parameter((torch.rand(num_numbers, size) * 2 - 1) * bound)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Return the vectors, feature by feature."""
+        angles = 2 * math.pi * self.frequencies * numbers.unsqueeze(-1)
+        waves = torch.cat([angles.cos(), angles.sin()], dim=-1)
+        return (torch.einsum("bfk,fks->bfs", waves, self.mixtures) + self.bias).relu().flatten(1)
+
+
+class PiecewiseLinearNumbers(nn.Module):
+    """Each number as a vector of how far it fills each of its bins, and a linear map of that.
+
+    The encoding of x has one number a bin: 1 for bins below x, 0 for bins above, and the share of
+    the way through the bin in which x lies; in the first and the last bin it goes on beyond the
+    edges. The map of the encoding starts at zero beside a linear map of x, so that the network
+    begins with plain numbers and bends them bin by bin. `adapt` sets the edges to quantiles of
+    training rows; before, they are those of the normal distribution.
+
+    Args:
+        num_numbers: F, the features.
+        size: Numbers that stand for one feature.
+        num_bins: Bins a feature at the most; equal quantiles are taken once.
+
+    Shape:
+        numbers (batch, F) → (batch, F · size).
+
+    Reference:
+        Gorishniy, Rubachev, Babenko: On Embeddings for Numerical Features in Tabular Deep
+        Learning (2022), sections 3.2 and 3.3. The start: Gorishniy, Kotelnikov, Babenko: TabM
+        (2025), appendix.
+
+    Example:
+        >>> PiecewiseLinearNumbers(3, size=8)(torch.zeros(5, 3)).shape
+        torch.Size([5, 24])
+    """
+
+    slopes: Tensor
+    offsets: Tensor
+    lows: Tensor
+    highs: Tensor
+
+    def __init__(self, num_numbers: int, *, size: int = 16, num_bins: int = 48) -> None:
+        super().__init__()
+        self.chunks = (size,) * num_numbers
+        self.out_features = num_numbers * size
+        # one row a bin: it is added up over the bins of a feature
+        self.mixtures = nn.Parameter(torch.zeros(num_numbers, num_bins, size))
+        self.slope = nn.Parameter(torch.rand(num_numbers, size) * 2 - 1)
+        self.bias = nn.Parameter(torch.rand(num_numbers, size) * 2 - 1)
+        for name in ("slopes", "offsets", "lows", "highs"):
+            self.register_buffer(name, torch.zeros(num_numbers, num_bins))
+        shares = (torch.arange(num_bins + 1) + 0.5) / (num_bins + 1)
+        normal = math.sqrt(2) * torch.erfinv(2 * shares - 1)
+        self._set_edges([normal] * num_numbers)
+
+    @torch.no_grad()
+    def adapt(self, inputs: Tensor) -> None:
+        """Set the edges to quantiles of training rows, shape (rows, F)."""
+        num_bins = self.slopes.shape[1]
+        shares = torch.linspace(0, 1, num_bins + 1, dtype=torch.float64)
+        places = (shares * (len(inputs) - 1)).round().long()
+        ordered = inputs.float().sort(dim=0).values
+        self._set_edges([column[places.to(column.device)].unique() for column in ordered.T])
+
+    @torch.no_grad()
+    def _set_edges(self, edges: list[Tensor]) -> None:
+        for name in ("slopes", "offsets", "lows", "highs"):
+            getattr(self, name).zero_()
+        for feature, values in enumerate(edges):
+            count = len(values) - 1
+            if count < 1:  # a constant: nothing to tell apart
+                continue
+            slopes = 1 / values.diff()
+            self.slopes[feature, :count] = slopes
+            self.offsets[feature, :count] = -values[:-1] * slopes
+            self.lows[feature, 0] = -math.inf
+            self.highs[feature, :count] = 1.0
+            self.highs[feature, count - 1] = math.inf
+
+    def encode(self, numbers: Tensor) -> Tensor:
+        """Return how far each bin is filled, (batch, F, bins)."""
+        filled = torch.addcmul(self.offsets, numbers.unsqueeze(-1), self.slopes)
+        return torch.clamp(filled, self.lows, self.highs)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Return the vectors, feature by feature."""
+        straight = torch.addcmul(self.bias, numbers.unsqueeze(-1), self.slope)
+        bent = torch.einsum("bfn,fns->bfs", self.encode(numbers), self.mixtures)
+        return (straight + bent).flatten(1)

@@ -12,6 +12,7 @@ from torch import nn
 
 from deepwell.data import Schema, Table, conform, split
 from deepwell.tasks import Task, TaskSettings
+from deepwell.tasks.base import TaskName
 from deepwell.tasks.decisions import check_decision, needs_rows
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.plan import resolve
@@ -21,6 +22,11 @@ from deepwell.workflows.settings import TrainSettings
 
 class Question(Protocol):
     """What is asked, before its numbers are learned; every `tasks.Formulation` is one."""
+
+    @property
+    def name(self) -> TaskName:
+        """Which task it is."""
+        ...
 
     def strata(self, table: Table) -> NDArray[np.int64] | None:
         """Return a class code for each row, for a stratified split, or None."""
@@ -61,12 +67,14 @@ def fit_table(
         schema = readable_by_model(schema, overrides, len(table))
     table = conform(table, schema)
     train, val = divide(table, schema, question, asked)
-    settings = resolve(overrides, schema, len(train), is_own=module is not None)
+    settings = resolve(
+        overrides, schema, len(train), question=question.name, is_own=module is not None
+    )
     task = question.fit(train, settings.task)
     check_decision(settings.decide, task)
     if not len(val):
         needs_rows(settings.decide)
-    encoders = fit_encoders(train, schema, settings, module)
+    encoders = fit_encoders(train, schema, task, settings, module)
     # building draws the first weights from torch's global numbers, which are the caller's
     with torch.random.fork_rng(devices=[]):
         predictor = assemble(encoders, task, schema, settings, module)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,8 +15,9 @@ from deepwell.artifact.architecture import CUSTOM
 from deepwell.data import Encoders, Schema, Table
 from deepwell.engine import Checkpoints, FitResult, TensorBatches, fit, resolve_device
 from deepwell.errors import ModelError
-from deepwell.models import build, example_inputs, resolve
+from deepwell.models import build, example_inputs, resolve, settings_class
 from deepwell.models.catalog import place_columns
+from deepwell.nn.adapt import adapt, is_adaptive
 from deepwell.nn.augment import augmentation
 from deepwell.nn.image_input import ImageInput
 from deepwell.tasks import Task
@@ -23,6 +25,9 @@ from deepwell.workflows.decide import decide, hold_apart
 from deepwell.workflows.pretrain import pretrain, with_note
 from deepwell.workflows.settings import TrainSettings
 from deepwell.workflows.trees import TREES, grow_trees
+
+SAMPLE_ROWS = 20_000
+"""Training rows that are shown to a network before the first step, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ def _train(
     checkpoints: Checkpoints | None,
 ) -> FitResult:
     batches = batches_of(train, predictor, settings, shuffle=True)
+    show_rows(predictor, train, seed=settings.seed)
     note = pretrain(
         predictor,
         batches,
@@ -100,14 +106,28 @@ def _train(
     return with_note(result, note)
 
 
+def show_rows(predictor: Predictor, train: Table, *, seed: int) -> None:
+    """Let the layers that want to see training rows before the first step see a sample."""
+    if not is_adaptive(predictor.model):
+        return
+    chosen = np.random.default_rng(seed).permutation(len(train))[:SAMPLE_ROWS]
+    device = next(predictor.model.parameters()).device
+    blocks = predictor.encoders.encode(train.take(chosen))
+    # first values are drawn from torch's global numbers, which are the caller's
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        adapt(predictor.model, tuple(torch.from_numpy(block).to(device) for block in blocks))
+
+
 def fit_encoders(
-    train: Table, schema: Schema, settings: TrainSettings, module: nn.Module | None
+    train: Table, schema: Schema, task: Task, settings: TrainSettings, module: nn.Module | None
 ) -> Encoders:
     """Learn the encoding of the input columns; the user's own network gets one number block."""
     encode = settings.encode
-    if module is not None:
+    if module is not None and encode.categories in ("auto", "codes"):
         encode = encode.model_copy(update={"categories": "onehot"})
-    return Encoders.fit(train, schema, encode)
+    targets = task.encode(train) if encode.categories == "target" else None
+    return Encoders.fit(train, schema, encode, targets=targets)
 
 
 def assemble(
@@ -123,6 +143,8 @@ def assemble(
         name, options = settings.model.name, settings.model.options
         if encoders.spec.image_shape is not None:
             options = {"mean": encoders.image_mean, "std": encoders.image_std, **options}
+        if "link" in settings_class(name).model_fields:
+            options = {"link": task.link, **options}
         codes = {column: place for place, column in enumerate(encoders.category_names)}
         complete = place_columns(name, resolve(name, options), codes, encoders.features_of)
         resolved = complete.model_dump()
@@ -186,15 +208,16 @@ def batches_of(
     *,
     shuffle: bool = False,
 ) -> TensorBatches:
-    """Encode a table and put it on the device."""
+    """Encode a table and put it on the device; `shuffle` says that these are training rows."""
     weight = predictor.schema.name_of("weight")
     pictures = predictor.encoders.spec.image_shape
     augment = None
     if shuffle and pictures is not None:
         augment = augmentation(settings.augment, pictures)
+    encoders, targets = predictor.encoders, predictor.task.encode(table)
     return TensorBatches(
-        predictor.encoders.encode(table),
-        predictor.task.encode(table),
+        encoders.encode_training(table, targets) if shuffle else encoders.encode(table),
+        targets,
         weight=None if weight is None else table.series(weight).to_numpy().astype("float32"),
         ids=table.ids,
         batch_size=settings.engine.batch_size if shuffle else 1024,

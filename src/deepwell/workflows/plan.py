@@ -10,6 +10,7 @@ from deepwell.config import merge
 from deepwell.data import Schema
 from deepwell.models.catalog import MODELS
 from deepwell.models.catalog import resolve as resolve_model
+from deepwell.tasks.base import TaskName
 from deepwell.workflows.settings import TrainSettings
 
 
@@ -32,7 +33,12 @@ def has_images(schema: Schema) -> bool:
 
 
 def resolve(
-    overrides: Mapping[str, Any], schema: Schema, num_rows: int, *, is_own: bool = False
+    overrides: Mapping[str, Any],
+    schema: Schema,
+    num_rows: int,
+    *,
+    question: TaskName | None = None,
+    is_own: bool = False,
 ) -> TrainSettings:
     """Lay the user's choices over the model's recommendations and those over the defaults.
 
@@ -40,6 +46,7 @@ def resolve(
         overrides: What the user chose, nested as in `TrainSettings`.
         schema: Of the data.
         num_rows: Number of training rows.
+        question: What is asked; None leaves out what is recommended for some questions only.
         is_own: Whether the network is the user's own: nothing is recommended for it then.
 
     Raises:
@@ -49,28 +56,42 @@ def resolve(
     asked = TrainSettings.model_validate(overrides)
     name = CUSTOM if is_own else choose_model(asked, schema)
     defaults = image_defaults() if has_images(schema) else table_defaults(num_rows)
-    recommended = defaults if is_own else merge(defaults, MODELS[name].recommended)
+    recommended = defaults if is_own else merge(defaults, recommendations(name, question))
     if asked.augment.preset != "auto":
         recommended = {key: value for key, value in recommended.items() if key != "augment"}
     if "optimizer" in overrides.get("engine", {}):
         recommended = without_rates(recommended)
     chosen = merge(recommended, overrides)
-    options = {} if is_own else model_options(name, asked.model.options)
+    own = recommended.get("model", {})
+    options = {} if is_own else model_options(name, asked.model.options, own)
     return TrainSettings.model_validate({**chosen, "model": {"name": name, **options}})
 
 
-def model_options(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+def recommendations(name: str, question: TaskName | None) -> dict[str, Any]:
+    """Return what suits an architecture: always, and over that for the question."""
+    entry = MODELS[name]
+    if question is None:
+        return dict(entry.recommended)
+    kind = "numbers" if question == "regression" else "classes"
+    return merge(dict(entry.recommended), entry.recommended_for.get(kind, {}))
+
+
+def model_options(
+    name: str, given: Mapping[str, Any], recommended: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Return all settings of an architecture, so that a run remembers what was the default.
 
-    The scaling of pixels is left out where nobody chose it: it is measured on the training rows.
+    The scaling of pixels and the link are left out where nobody chose them: the training rows and
+    the question decide.
 
     Raises:
         ModelError: An unknown architecture.
         ConfigError: An unknown setting or preset, or a wrong value.
     """
     preset = MODELS[name].presets.get(str(given.get("preset")), {})
-    complete = resolve_model(name, given).plain()
-    measured = {"mean", "std"} - set(given) - set(preset)
+    own = {key: value for key, value in (recommended or {}).items() if key not in preset}
+    complete = resolve_model(name, {**own, **given}).plain()
+    measured = {"mean", "std", "link"} - set(given) - set(preset)
     return {key: value for key, value in complete.items() if key not in measured}
 
 

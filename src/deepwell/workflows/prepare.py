@@ -117,7 +117,10 @@ def prepare(
     splits, train, val, test = _sides(source.test, table, schema, formulation, asked)
     _require_weight(schema, {"training": train, "validation": val, "test": test})
     say(splits.reason)
-    resolved = _pinned(resolve(overrides, schema, len(train), is_own=module is not None), targets)
+    resolved = resolve(
+        overrides, schema, len(train), question=formulation.name, is_own=module is not None
+    )
+    resolved = _pinned(resolved, targets)
     task = _fit_task(formulation, train, val, test, resolved)
     _check_evaluation(resolved, task, schema)
     check_decision(resolved.decide, task)

@@ -82,7 +82,9 @@ def _learn(
     callbacks: Sequence[object],
     resume: bool,
 ) -> Learned:
-    encoders = fit_encoders(prepared.train, prepared.schema, prepared.settings, module)
+    encoders = fit_encoders(
+        prepared.train, prepared.schema, prepared.task, prepared.settings, module
+    )
     predictor = assemble(encoders, prepared.task, prepared.schema, prepared.settings, module)
     if not resume:
         write_json(run / "layers.json", _layers(predictor))

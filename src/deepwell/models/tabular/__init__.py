@@ -1,4 +1,4 @@
-"""Networks for tables: transformers over columns, sums of parts, towers for recommendation."""
+"""Networks for tables: perceptrons, ensembles, transformers, sums of parts, towers."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,11 @@ if TYPE_CHECKING:
     from deepwell.models.tabular.denoising_autoencoder import DenoisingMLP
     from deepwell.models.tabular.ft_transformer import FTTransformer
     from deepwell.models.tabular.neural_additive import NeuralAdditive
+    from deepwell.models.tabular.realmlp import RealMLP
+    from deepwell.models.tabular.residual_mlp import ResidualMLP
     from deepwell.models.tabular.tab_transformer import TabTransformer
+    from deepwell.models.tabular.tabm import TabM
+    from deepwell.models.tabular.tabm_mini import TabMMini
     from deepwell.models.tabular.two_tower import TwoTower
     from deepwell.models.tabular.wide_deep import WideDeep
 
@@ -17,12 +21,20 @@ __all__ = [
     "DenoisingMLP",
     "FTTransformer",
     "NeuralAdditive",
+    "RealMLP",
+    "ResidualMLP",
+    "TabM",
+    "TabMMini",
     "TabTransformer",
     "TwoTower",
     "WideDeep",
 ]
 
 _HOMES = {
+    "TabMMini": "deepwell.models.tabular.tabm_mini",
+    "TabM": "deepwell.models.tabular.tabm",
+    "ResidualMLP": "deepwell.models.tabular.residual_mlp",
+    "RealMLP": "deepwell.models.tabular.realmlp",
     "DeepFM": "deepwell.models.tabular.deepfm",
     "DenoisingMLP": "deepwell.models.tabular.denoising_autoencoder",
     "FTTransformer": "deepwell.models.tabular.ft_transformer",
