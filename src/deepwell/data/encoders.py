@@ -119,6 +119,22 @@ class Encoders:
             )
         return encoders
 
+    @classmethod
+    def join(cls, parts: Sequence[Encoders]) -> Encoders:
+        """Put encoders side by side: their number and category blocks follow each other.
+
+        Pictures are not doubled: the first encoding of a column of pictures is that of all.
+        """
+        columns: list[FittedColumn] = []
+        pictures: set[str] = set()
+        for column in (column for part in parts for column in part.columns):
+            if column.kind == "image":
+                if column.name in pictures:
+                    continue
+                pictures.add(column.name)
+            columns.append(column)
+        return cls(tuple(columns))
+
     @property
     def spec(self) -> InputSpec:
         """Which blocks of arrays there are, and how large."""

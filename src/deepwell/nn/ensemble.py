@@ -147,7 +147,9 @@ class MemberMean(nn.Module):
         return f"link={self.link!r}"
 
 
-def average_members(outputs: Tensor, link: Link = "none") -> Tensor:
+def average_members(
+    outputs: Tensor, link: Link = "none", weights: Tensor | None = None
+) -> Tensor:
     """Average the answers of the members, and return outputs that stand for that mean.
 
     Args:
@@ -155,6 +157,7 @@ def average_members(outputs: Tensor, link: Link = "none") -> Tensor:
         link: With "sigmoid" and "softmax" the mean is one of probabilities and what is returned
             are its logits; with "exp" the mean is one of exponentials, and its logarithm is
             returned.
+        weights: Share of each member, (K,), with sum 1; None: the same for all.
 
     Returns:
         (batch, H).
@@ -166,13 +169,16 @@ def average_members(outputs: Tensor, link: Link = "none") -> Tensor:
         True
     """
     if link == "none":
-        return outputs.mean(dim=1)
+        if weights is None:
+            return outputs.mean(dim=1)
+        return torch.einsum("bkh,k->bh", outputs, weights.to(outputs.dtype))
     outputs = outputs.float() if outputs.dtype in (torch.float16, torch.bfloat16) else outputs
+    shares = -math.log(outputs.shape[1]) if weights is None else weights.log()[:, None]
     if link == "sigmoid":
-        yes = F.logsigmoid(outputs).logsumexp(dim=1)
-        return yes - F.logsigmoid(-outputs).logsumexp(dim=1)
+        yes = (F.logsigmoid(outputs) + shares).logsumexp(dim=1)
+        return yes - (F.logsigmoid(-outputs) + shares).logsumexp(dim=1)
     logs = outputs.log_softmax(dim=2) if link == "softmax" else outputs
-    return logs.logsumexp(dim=1) - math.log(outputs.shape[1])
+    return (logs + shares).logsumexp(dim=1)
 
 
 def _start(chunks: Sequence[int], num_members: int, start: Start) -> Tensor:
