@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
@@ -63,6 +65,38 @@ class InputSpec:
             cardinalities=tuple(int(size) for size in state["cardinalities"]),
             image_shape=None if shape is None else (int(shape[0]), int(shape[1]), int(shape[2])),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBlock:
+    """One block of input on the disk: ``.npy`` files whose columns stand side by side.
+
+    Args:
+        paths: One or several files with the same number of rows; several have two dimensions.
+        dtype: Type that the network receives, whatever the files hold: "float32", "int64", "uint8".
+        order: For each column of the block its place among the columns of the files; None: as is.
+    """
+
+    paths: tuple[Path, ...]
+    dtype: str
+    order: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRows:
+    """Encoded rows on the disk, one ``.npy`` file for each part.
+
+    Args:
+        inputs: One entry a block of the `InputSpec`.
+        targets: Encoded targets.
+        ids: Stable row ids, shape (rows,), int64.
+        weight: Weight of each row, shape (rows,), or None for 1 each.
+    """
+
+    inputs: tuple[StoredBlock, ...]
+    targets: Path
+    ids: Path
+    weight: Path | None = None
 
 
 @dataclass(slots=True)

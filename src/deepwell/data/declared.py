@@ -10,7 +10,9 @@ from deepwell.data.settings import DataSettings
 from deepwell.errors import ColumnError, FileFormatError
 
 
-def tidy(frame: pl.DataFrame, settings: DataSettings, source: str) -> pl.DataFrame:
+def tidy(
+    frame: pl.DataFrame, settings: DataSettings, source: str, *, locate: Locate | None = None
+) -> pl.DataFrame:
     """Bring a frame to the few types that a table holds, and refuse what cannot be learned from.
 
     Numbers, booleans, dates and text stay. Categoricals become text, decimals and durations
@@ -21,6 +23,7 @@ def tidy(frame: pl.DataFrame, settings: DataSettings, source: str) -> pl.DataFra
         frame: As a reader returned it.
         settings: Ignored columns are not refused.
         source: The file or object, for messages.
+        locate: Says where a row stands; None: the rows of the frame are those of the source.
 
     Raises:
         FileFormatError: There are no columns or no rows.
@@ -37,7 +40,7 @@ def tidy(frame: pl.DataFrame, settings: DataSettings, source: str) -> pl.DataFra
     if frame.height == 0:
         raise FileFormatError(f"{source} has columns and no rows: there is nothing to learn from.")
 
-    locate = row_of(source)
+    locate = locate or row_of(source)
     return pl.DataFrame([_tidy_column(c, settings, locate) for c in frame.iter_columns()])
 
 

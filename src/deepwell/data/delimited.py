@@ -24,7 +24,7 @@ from deepwell.errors import FileFormatError
 
 
 @dataclass(frozen=True, slots=True)
-class _Cells:
+class Cells:
     """A file as text cells: names, one column of strings a name, and the line of each row."""
 
     names: list[str]
@@ -54,7 +54,7 @@ def read_delimited(path: Path, settings: DataSettings) -> Reading:
     skipped = len(data) - len(data.lstrip(b"\n"))
     # a delimiter at the very end is a last empty field, not blank space to cut off
     body = data[skipped : max(len(data.rstrip(b"\n")), skipped + len(body))]
-    cells, more = _read_cells(body, path, settings, skipped)
+    cells, more = read_cells(body, path, settings, skipped)
     names, frame, dropped = _without_empty_tail(cells.names, cells.frame)
     names = clean_names(names, path.name)
     if frame.height == 0:
@@ -68,10 +68,23 @@ def read_delimited(path: Path, settings: DataSettings) -> Reading:
     return Reading(Table.from_frame(frame), digest(raw), notes=notes + more + dropped)
 
 
-def _read_cells(
+def read_cells(
     data: bytes, path: Path, settings: DataSettings, skipped: int
-) -> tuple[_Cells, list[str]]:
-    """Divide the text in cells by the fastest way that its quotation marks allow."""
+) -> tuple[Cells, list[str]]:
+    """Divide the text in cells by the fastest way that its quotation marks allow.
+
+    Args:
+        data: UTF-8 text, first line = header.
+        path: Its name, for messages.
+        settings: The delimiter.
+        skipped: Lines of the file before the text, for messages.
+
+    Returns:
+        The cells, and notes.
+
+    Raises:
+        FileFormatError: Ragged rows, a wrong delimiter, a quotation mark that is never closed.
+    """
     delimiter = find_delimiter(data, path, settings.delimiter)
     if b'"' not in data or quotes_pair(data, delimiter):
         records = split_records(data, delimiter, quoted=b'"' in data)
@@ -124,7 +137,7 @@ def _ragged(path: Path, line: int, found: int, expected: int, delimiter: str) ->
     )
 
 
-def _fast_cells(data: bytes, records: Records, delimiter: str, skipped: int) -> _Cells:
+def _fast_cells(data: bytes, records: Records, delimiter: str, skipped: int) -> Cells:
     """Let Polars read the cells; the records tell which of its rows are blank lines."""
     header = data[: int(records.ends[0])].decode()
     quote = csv.QUOTE_MINIMAL if records.quoted else csv.QUOTE_NONE
@@ -132,7 +145,7 @@ def _fast_cells(data: bytes, records: Records, delimiter: str, skipped: int) -> 
     keep = np.flatnonzero(records.fields[1:] > 0)
     body = data[int(records.ends[0]) + 1 :]
     if len(keep) == 0:
-        return _Cells(names, pl.DataFrame(schema=_positions(names)), lambda row: row + 2 + skipped)
+        return Cells(names, pl.DataFrame(schema=_positions(names)), lambda row: row + 2 + skipped)
     if len(keep) < len(records.fields) - 1:
         body = _without_blank_lines(data, records, keep)
     frame = pl.read_csv(
@@ -148,7 +161,7 @@ def _fast_cells(data: bytes, records: Records, delimiter: str, skipped: int) -> 
         rows = read_rows(data, delimiter)
         return _slow_cells(rows.rows, rows.lines, skipped)
     starts = records.starts[1:][keep]
-    return _Cells(names, frame, lambda row: line_of(data, int(starts[row])) + skipped)
+    return Cells(names, frame, lambda row: line_of(data, int(starts[row])) + skipped)
 
 
 def _without_blank_lines(data: bytes, records: Records, keep: NDArray[np.int64]) -> bytes:
@@ -156,10 +169,10 @@ def _without_blank_lines(data: bytes, records: Records, keep: NDArray[np.int64])
     return b"\n".join(data[start:end] for start, end in zip(starts, ends, strict=True))
 
 
-def _slow_cells(rows: list[list[str]], lines: list[int], skipped: int) -> _Cells:
+def _slow_cells(rows: list[list[str]], lines: list[int], skipped: int) -> Cells:
     names = rows[0]
     frame = pl.DataFrame(rows[1:], schema=_positions(names), orient="row")
-    return _Cells(names, frame, lambda row: lines[row + 1] + skipped)
+    return Cells(names, frame, lambda row: lines[row + 1] + skipped)
 
 
 def _positions(names: list[str]) -> dict[str, type[pl.String]]:

@@ -77,6 +77,45 @@ def read_images(folder: Path, settings: DataSettings, shape: ImageShape | None =
     return Reading(train, digest, test=test, target=("label",), notes=notes)
 
 
+@dataclass(frozen=True, slots=True)
+class PictureList:
+    """Picture files of one part, not opened yet.
+
+    Args:
+        files: In a stable order.
+        labels: The class of each.
+        notes: What was passed over, in words.
+    """
+
+    files: list[Path]
+    labels: list[str]
+    notes: list[str]
+
+
+def has_test_part(folder: Path) -> bool:
+    """Return whether a folder holds its test pictures apart."""
+    parts = _parts(folder)
+    return parts is not None and bool(parts[1])
+
+
+def list_pictures(folder: Path) -> PictureList:
+    """Find the pictures of a folder without a test part, and open none of them.
+
+    Raises:
+        FileFormatError: There are no pictures in it.
+        DataError: There are fewer than two classes.
+    """
+    parts = _parts(folder)
+    found = _find([folder] if parts is None else parts[0])
+    _refuse_classless(folder, found)
+    notes = _leave_out_loose([found])
+    if parts is not None and len(parts[0]) > 1:
+        notes.append(
+            f"The pictures in {listing(p.name for p in parts[0][1:])} joined the train part."
+        )
+    return PictureList(found.files, found.labels, notes + _passed_over([found]))
+
+
 def read_unlabelled(path: Path, settings: DataSettings, shape: ImageShape | None = None) -> Table:
     """Read one picture, or a folder with or without class subfolders, to be predicted.
 

@@ -51,7 +51,7 @@ def attach_pictures(
             continue
         if settings.kinds.get(name) == "image":
             _refuse_values(column)
-        elif name in settings.kinds or not _names_pictures(column):
+        elif name in settings.kinds or not names_pictures(column):
             continue
         elif not _any_there(column, folder):
             note = f'Column "{name}" looks like paths of pictures, but none of them was found.'
@@ -69,7 +69,7 @@ def _refuse_values(column: pl.Series) -> None:
         )
 
 
-def _names_pictures(column: pl.Series) -> bool:
+def names_pictures(column: pl.Series) -> bool:
     """Return whether most values of a column end like the name of a picture file."""
     if column.dtype != pl.String:
         return False

@@ -95,7 +95,7 @@ def read(data: object, settings: DataSettings = _DEFAULT, *, target: Sequence[st
     return Source(
         table=reading.table,
         test=reading.test,
-        name=_short_name(path),
+        name=short_name(path),
         path=path,
         target=reading.target,
         digest=reading.digest,
@@ -224,8 +224,13 @@ def _reshaped(table: Table, shape: ImageShape) -> Table:
     return table
 
 
-def _short_name(path: Path | None) -> str:
-    """Return a name for a run folder: the file name without endings, or that of its folder."""
+def short_name(path: Path | None) -> str:
+    """Return a name for a run folder: the file name without endings, or that of its folder.
+
+    Example:
+        >>> short_name(Path("shop/our houses.csv.gz"))
+        'our-houses.csv.gz'
+    """
     if path is None:
         return "data"
     resolved = path.resolve()

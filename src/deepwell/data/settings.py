@@ -39,6 +39,12 @@ class DataSettings(Settings):
     skip_broken: bool = False
     """Leave out pictures that cannot be read instead of stopping at the first."""
 
+    memory: Literal["auto", "resident", "mapped"] = "auto"
+    """All rows in memory, or encoded once to files that are read while training (CSV, Parquet,
+    folders of pictures); "auto": by the size of the data and the memory that is free."""
+    cache: str | None = None
+    """Folder of the encoded rows of mapped data. None: "deepwell" in the user's cache folder."""
+
     @field_validator("delimiter")
     @classmethod
     def _one_character(cls, value: str | None) -> str | None:
