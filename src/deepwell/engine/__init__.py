@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from deepwell.engine.devices import resolve_device
     from deepwell.engine.interfaces import Batches, TaskLike
     from deepwell.engine.loop import fit
+    from deepwell.engine.mapped import MappedBatches
     from deepwell.engine.optimizers import OPTIMIZERS, build_optimizer
     from deepwell.engine.precision import Precision, choose_precision
     from deepwell.engine.progress import Progress
@@ -28,6 +29,7 @@ _HOMES = {
     "EngineSettings": "settings",
     "FitResult": "result",
     "IterableBatches": "batches",
+    "MappedBatches": "mapped",
     "Precision": "precision",
     "Progress": "progress",
     "Stop": "callbacks",
@@ -53,6 +55,7 @@ __all__ = [
     "EngineSettings",
     "FitResult",
     "IterableBatches",
+    "MappedBatches",
     "Precision",
     "Progress",
     "Stop",

@@ -19,7 +19,7 @@ Array = Tensor | NDArray[Any]
 Augmentation = Callable[[tuple[Tensor, ...], torch.Generator], tuple[Tensor, ...]]
 """Changes the inputs of a training batch at random; takes its random numbers from the generator."""
 
-_ORDER, _AUGMENT = 0, 1
+ORDER_STREAM, AUGMENT_STREAM = 0, 1
 """Names of the two streams of random numbers, so that they never coincide."""
 
 
@@ -147,12 +147,12 @@ class TensorBatches:
             stop = self.rows if index == last else first + self.batch_size
             batch = self._gather(slice(first, stop) if order is None else order[first:stop])
             if self.augment is not None:
-                generator = seeded(self.seed, epoch, _AUGMENT, index)
+                generator = seeded(self.seed, epoch, AUGMENT_STREAM, index)
                 batch.inputs = self.augment(batch.inputs, generator)
             yield batch
 
     def _order(self, epoch: int) -> Tensor:
-        order = torch.randperm(self.rows, generator=seeded(self.seed, epoch, _ORDER))
+        order = torch.randperm(self.rows, generator=seeded(self.seed, epoch, ORDER_STREAM))
         return order.to(self._targets.device)
 
     def _gather(self, rows: slice | Tensor) -> Batch:
