@@ -137,9 +137,25 @@ class Predictor:
             >>> predictor.predict([{"rooms": 3, "area": 90}])["prediction"]  # doctest: +SKIP
         """
         table, frame = read_inputs(data, self.schema, self.encoders.spec.image_shape)
-        names = self._answer_names([str(name) for name in frame.columns])
-        columns = self.answer_columns(self.predict_table(table, batch_size=batch_size))
-        return attach(frame, {names[name]: column for name, column in columns.items()})
+        names = [str(name) for name in frame.columns]
+        return attach(frame, self.answers(table, names, batch_size=batch_size))
+
+    def answers(
+        self, table: Table, columns: list[str], *, batch_size: int | None = None
+    ) -> dict[str, pl.Series]:
+        """Predict for a table and name the answers, so that they can stand beside its columns.
+
+        Args:
+            table: Rows with all input columns.
+            columns: Names that are taken.
+            batch_size: Rows at once; default: chosen so that memory stays small.
+
+        Raises:
+            ColumnError: Input columns are missing, a value does not fit, or a name is taken.
+        """
+        names = self._answer_names(columns)
+        found = self.answer_columns(self.predict_table(table, batch_size=batch_size))
+        return {names[name]: column for name, column in found.items()}
 
     def read(self, data: Any) -> Table:
         """Read data as `predict` does: as a table with the kinds and sizes of the training.

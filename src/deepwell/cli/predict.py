@@ -25,10 +25,10 @@ def predict(
     """Predict new rows; the output keeps their columns and adds the predictions."""
     from deepwell.cli.render import show_frame, show_written
     from deepwell.workflows.predict import predict as run
+    from deepwell.workflows.predict_stream import predict_to_file
 
     stop_cleanly()
-    frame = run(model, data, output)
     if output is None:
-        show_frame(frame)
+        show_frame(run(model, data))
     else:
-        show_written(frame, output)
+        show_written(predict_to_file(model, data, output), output)

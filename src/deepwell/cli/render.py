@@ -149,11 +149,11 @@ def show_frame(frame: pl.DataFrame) -> None:
         console.print(f"… {len(frame):,} rows in all; write them with -o out.csv")
 
 
-def show_written(frame: pl.DataFrame, path: Path) -> None:
+def show_written(rows: int, path: Path) -> None:
     """Say where the predictions are."""
     from deepwell.evaluation.numerals import plural
 
-    text = f"{plural(len(frame), 'row')} with predictions in {path}"
+    text = f"{plural(rows, 'row')} with predictions in {path}"
     console.print(escape(text), soft_wrap=True)
 
 

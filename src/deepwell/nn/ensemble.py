@@ -147,9 +147,7 @@ class MemberMean(nn.Module):
         return f"link={self.link!r}"
 
 
-def average_members(
-    outputs: Tensor, link: Link = "none", weights: Tensor | None = None
-) -> Tensor:
+def average_members(outputs: Tensor, link: Link = "none", weights: Tensor | None = None) -> Tensor:
     """Average the answers of the members, and return outputs that stand for that mean.
 
     Args:

@@ -116,7 +116,7 @@ def save_model(
         "data": {
             "name": prepared.source.name,
             "digest": prepared.source.digest,
-            "rows": len(prepared.train),
+            "rows": prepared.num_rows["train"],
         },
     }
     if evaluation is not None:

@@ -13,7 +13,14 @@ from torch import nn
 from deepwell.artifact import Predictor
 from deepwell.artifact.architecture import CUSTOM
 from deepwell.data import Encoders, Schema, Table
-from deepwell.engine import Checkpoints, FitResult, TensorBatches, fit, resolve_device
+from deepwell.engine import (
+    Checkpoints,
+    FitResult,
+    MappedBatches,
+    TensorBatches,
+    fit,
+    resolve_device,
+)
 from deepwell.errors import ModelError
 from deepwell.models import build, example_inputs, resolve, settings_class
 from deepwell.models.catalog import place_columns
@@ -21,6 +28,7 @@ from deepwell.nn.adapt import adapt, is_adaptive
 from deepwell.nn.augment import augmentation
 from deepwell.nn.image_input import ImageInput
 from deepwell.tasks import Task
+from deepwell.types import StoredRows
 from deepwell.workflows.decide import decide, hold_apart
 from deepwell.workflows.pretrain import pretrain, with_note
 from deepwell.workflows.settings import TrainSettings
@@ -51,6 +59,7 @@ def learn(
     settings: TrainSettings,
     callbacks: Sequence[object] = (),
     checkpoints: Checkpoints | None = None,
+    stored: StoredRows | None = None,
 ) -> Learned:
     """Train an assembled network on tables.
 
@@ -62,6 +71,7 @@ def learn(
             promise.
         callbacks: Told about steps and epochs.
         checkpoints: Where the state is kept; None keeps nothing.
+        stored: Encoded training rows on the disk, to learn from in place of `train`.
 
     Raises:
         TrainingError: The loss is not a finite number.
@@ -70,21 +80,24 @@ def learn(
     if settings.model.name == TREES:
         predictor, result = grow_trees(predictor, train, val, settings)
     else:
-        result = _train(predictor, train, val, settings, callbacks, checkpoints)
+        if stored is None:
+            batches = batches_of(train, predictor, settings, shuffle=True)
+        else:
+            batches = stored_batches(stored, predictor, settings)
+        show_rows(predictor, train, seed=settings.seed)
+        result = _train(predictor, batches, val, settings, callbacks, checkpoints)
     predictor.decision = decide(predictor, val, apart, settings)
     return Learned(predictor, result)
 
 
 def _train(
     predictor: Predictor,
-    train: Table,
+    batches: TensorBatches | MappedBatches,
     val: Table,
     settings: TrainSettings,
     callbacks: Sequence[object],
     checkpoints: Checkpoints | None,
 ) -> FitResult:
-    batches = batches_of(train, predictor, settings, shuffle=True)
-    show_rows(predictor, train, seed=settings.seed)
     note = pretrain(
         predictor,
         batches,
@@ -224,4 +237,18 @@ def batches_of(
         shuffle=shuffle,
         seed=settings.seed,
         augment=augment,
+    )
+
+
+def stored_batches(
+    stored: StoredRows, predictor: Predictor, settings: TrainSettings
+) -> MappedBatches:
+    """Return batches of encoded training rows that are read from the disk."""
+    pictures = predictor.encoders.spec.image_shape
+    return MappedBatches(
+        stored,
+        batch_size=settings.engine.batch_size,
+        shuffle=True,
+        seed=settings.seed,
+        augment=None if pictures is None else augmentation(settings.augment, pictures),
     )

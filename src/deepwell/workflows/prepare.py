@@ -25,6 +25,7 @@ from deepwell.data import (
     split,
     without_leaks,
 )
+from deepwell.data.storing import StoredData
 from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
 from deepwell.errors import ModelError, SplitError, TaskError, listing
@@ -60,6 +61,8 @@ class Prepared:
         notes: What a person should know about the data.
         leaks: Columns that give the target away, worst first; see `look`.
         shift: Whether training and test rows differ, None if they were not compared.
+        stored: The training rows on the disk, if they are not all in memory; `train` is then a
+            sample of them.
     """
 
     settings: TrainSettings
@@ -73,15 +76,25 @@ class Prepared:
     notes: tuple[str, ...]
     leaks: tuple[Leak, ...] = ()
     shift: Shift | None = None
+    stored: StoredData | None = None
+
+    @property
+    def num_read(self) -> int:
+        """Rows that were read, apart from test rows that were given apart."""
+        return len(self.source.table) if self.stored is None else self.stored.num_rows
 
     @property
     def num_rows(self) -> dict[str, int]:
         """Rows of each side."""
-        return {name: len(rows) for name, rows in self.ids.items()}
+        rows = {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+        return rows if self.stored is None else {**rows, "train": self.stored.num_train}
 
     @property
     def ids(self) -> dict[SplitName, NDArray[np.int64]]:
-        """Row ids of each side."""
+        """Row ids of each side; for stored rows none of train, which are all others."""
+        if self.stored is not None:
+            nothing = np.zeros(0, dtype=np.int64)
+            return {"train": nothing, "val": self.val.ids, "test": self.test.ids}
         return {"train": self.train.ids, "val": self.val.ids, "test": self.test.ids}
 
 
@@ -100,10 +113,10 @@ def prepare(
         DeepwellError: The data, the target or a setting cannot be used.
     """
     asked = TrainSettings.model_validate(overrides)
-    _check_choices(asked, module)
+    check_choices(asked, module)
     source = read(data, asked.data, target=asked.target)
     targets = asked.target or source.target or ()
-    _require_target(targets, source.table)
+    require_target(targets, source.table)
     say(f"{source.name}: {len(source.table):,} rows, {len(source.table.names)} columns")
     schema = infer_schema(source.table, targets=targets, settings=asked.data)
     if not has_images(schema):
@@ -120,9 +133,9 @@ def prepare(
     resolved = resolve(
         overrides, schema, len(train), question=formulation.name, is_own=module is not None
     )
-    resolved = _pinned(resolved, targets)
+    resolved = pinned(resolved, targets)
     task = _fit_task(formulation, train, val, test, resolved)
-    _check_evaluation(resolved, task, schema)
+    check_evaluation(resolved, task, schema)
     check_decision(resolved.decide, task)
     if not len(val):
         needs_rows(resolved.decide)
@@ -139,22 +152,23 @@ def prepare(
     )
 
 
-def _check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
+def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
     """Refuse what can be refused before the data are read."""
     resolve_device(asked.engine.device)
     if module is None and asked.model.name != "auto":
         resolve_model(asked.model.name, asked.model.options)
 
 
-def _pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:
+def pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:
     """Fill in what a resume from another folder of the disk must find again."""
-    data = settings.data
+    data = settings.data.model_copy(update={"memory": "resident"})
     if data.test is not None:
         data = data.model_copy(update={"test": str(Path(data.test).absolute())})
     return settings.model_copy(update={"target": targets, "data": data})
 
 
-def _require_target(targets: Sequence[str], table: Table) -> None:
+def require_target(targets: Sequence[str], table: Table) -> None:
+    """Refuse a question without targets, and names that are no columns."""
     if not targets:
         raise TaskError(
             "Name the column to predict, as in --target price. "
@@ -236,7 +250,8 @@ def _fit_task(
     return task
 
 
-def _check_evaluation(settings: TrainSettings, task: Task, schema: Schema) -> None:
+def check_evaluation(settings: TrainSettings, task: Task, schema: Schema) -> None:
+    """Refuse settings of the evaluation that do not fit the task, before training."""
     BestEpoch(settings.engine.monitor, score_names=task.score_names)
     applicable(schema, settings.evaluation)
     check_asked(task, settings.evaluation)

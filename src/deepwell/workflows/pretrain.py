@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import nn
 
-from deepwell.engine import FitResult, Progress, TensorBatches, fit
+from deepwell.engine import Batches, FitResult, Progress, fit
 from deepwell.tasks.reconstruction import Reconstruction
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _LEFT_OUT = ("patience", "max_steps", "checkpoint_every", "compile")
 
 def pretrain(
     predictor: Predictor,
-    batches: TensorBatches,
+    batches: Batches,
     *,
     engine: EngineSettings,
     callbacks: Sequence[object] = (),

@@ -13,7 +13,8 @@ from deepwell.artifact.architecture import CUSTOM
 from deepwell.errors import RunError
 from deepwell.runs import RunFolder
 from deepwell.workflows.finish import TrainResult
-from deepwell.workflows.prepare import Prepared, Say, prepare
+from deepwell.workflows.mapped import prepare_as_asked
+from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.run import execute
 
 
@@ -59,7 +60,7 @@ def resume(
             f"{run.path} trained a network of your own: resume it from Python with "
             f'deepwell.resume("{run.path}", model=…), and give the network as it was built.'
         )
-    prepared = prepare(source, config, module=model, say=say)
+    prepared = prepare_as_asked(source, config, module=model, say=say)
     _require_same_data(run, prepared, manifest["data"]["digest"])
     return execute(run, prepared, module=model, callbacks=callbacks, say=say, resume=True)
 

@@ -95,6 +95,7 @@ def _learn(
         settings=prepared.settings,
         callbacks=callbacks,
         checkpoints=Checkpoints(run.checkpoints, resume=resume),
+        stored=None if prepared.stored is None else prepared.stored.rows,
     )
 
 
@@ -152,7 +153,7 @@ def _manifest(prepared: Prepared) -> dict[str, Any]:
             "path": path,
             "name": source.name,
             "digest": source.digest,
-            "rows": len(source.table),
+            "rows": prepared.num_read,
         },
     }
 

@@ -12,7 +12,8 @@ from deepwell.config import merge
 from deepwell.runs import RunFolder
 from deepwell.workflows.finish import TrainResult
 from deepwell.workflows.look import look
-from deepwell.workflows.prepare import Say, prepare
+from deepwell.workflows.mapped import prepare_as_asked
+from deepwell.workflows.prepare import Say
 from deepwell.workflows.run import describe, execute
 
 
@@ -64,7 +65,7 @@ def train(
         overrides["target"] = (target,) if isinstance(target, str) else tuple(target)
     if isinstance(model, str):
         overrides = merge(overrides, {"model": {"name": model}})
-    prepared = look(prepare(data, overrides, module=module, say=say), say)
+    prepared = look(prepare_as_asked(data, overrides, module=module, say=say), say)
     label = prepared.settings.model.name if module is None else type(module).__name__.lower()
     run = RunFolder.create(Path(runs), name, fallback=f"{prepared.source.name}-{label}")
     describe(run, prepared)
