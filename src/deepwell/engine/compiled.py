@@ -69,6 +69,8 @@ class Program:
         program: Any = torch.compile(self._gradients, fullgraph=True, dynamic=False)
         with untouched(self._model, batch.targets.device), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the compiler's own, of no use here
+            # once uncompiled: what modules and tasks make at their first call cannot be traced
+            self.run(batch)
             with torch.no_grad():
                 program(self._values(self._learned), self._buffers, batch)
         self._compiled, self._shapes = program, _shapes(batch)
