@@ -69,6 +69,15 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise explain(cls, error) from None
 
+    def given(self) -> dict[str, Any]:
+        """Return only what was set, as `plain` does: what the user chose, without defaults."""
+        values = self.plain()
+        chosen: dict[str, Any] = {}
+        for name in self.model_fields_set & set(values):
+            group = getattr(self, name)
+            chosen[name] = group.given() if isinstance(group, Settings) else values[name]
+        return chosen
+
     def plain(self) -> dict[str, Any]:
         """Return all settings as nested plain values that TOML can hold.
 

@@ -96,6 +96,17 @@ class Table:
         }
         return Table(columns, ids=self.ids[index])
 
+    def concat(self, other: Table) -> Table:
+        """Return these rows and behind them those of a table with the same columns."""
+        columns: dict[str, Column] = {}
+        for name, column in self.columns.items():
+            more = other[name]
+            if isinstance(column, pl.Series) and isinstance(more, pl.Series):
+                columns[name] = pl.concat([column, more])
+            else:
+                columns[name] = np.concatenate([np.asarray(column), np.asarray(more)])
+        return Table(columns, ids=np.concatenate([self.ids, other.ids]))
+
     def with_column(self, name: str, column: Column) -> Table:
         """Return a table with one column added or replaced."""
         return Table({**self.columns, name: column}, ids=self.ids)

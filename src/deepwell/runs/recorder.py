@@ -30,11 +30,11 @@ class Recorder(Callback):
             write_text(self.path, "".join(_lines_until(self.path, state.step)))
         if state.step == 0:
             for note in state.notes:
-                self._append({"kind": "note", "step": 0, "text": note})
+                self.append({"kind": "note", "step": 0, "text": note})
 
     def on_step_logged(self, state: TrainState) -> None:
         """Write the running loss."""
-        self._append(
+        self.append(
             {
                 "kind": "step",
                 "step": state.step,
@@ -47,9 +47,10 @@ class Recorder(Callback):
     def on_epoch_ended(self, state: TrainState) -> None:
         """Write the scores of the epoch."""
         if state.record is not None:
-            self._append({"kind": "epoch", **state.record})
+            self.append({"kind": "epoch", **state.record})
 
-    def _append(self, line: dict[str, Any]) -> None:
+    def append(self, line: dict[str, Any]) -> None:
+        """Write a line."""
         try:
             with self.path.open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(line) + "\n")

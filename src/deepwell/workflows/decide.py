@@ -7,14 +7,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deepwell.artifact import Predictor
-from deepwell.data import Table, split
+from deepwell.data import Schema, Table, split
 from deepwell.errors import SplitError
+from deepwell.tasks import Task
 from deepwell.tasks.decisions import Decision, Known, fit_decision
 from deepwell.workflows.settings import TrainSettings
 
 
 def hold_apart(
-    val: Table, predictor: Predictor, settings: TrainSettings
+    val: Table, task: Task, schema: Schema, settings: TrainSettings
 ) -> tuple[Table, Table | None]:
     """Divide the validation rows if a coverage is promised: it needs rows that chose nothing.
 
@@ -26,13 +27,12 @@ def hold_apart(
     """
     if settings.decide.coverage is None or not len(val):
         return val, None
-    task = predictor.task
     is_classes = task.name in ("binary", "multiclass")
     shares = settings.split.model_copy(update={"val": 0.5, "min_rows": 1})
     try:
         halves = split(
             val,
-            predictor.schema,
+            schema,
             shares,
             seed=settings.seed,
             stratify=task.truth(val).astype(np.int64) if is_classes else None,
@@ -62,11 +62,12 @@ def decide(
 def known(predictor: Predictor, rows: Table) -> Known:
     """Return rows with their truth and what the network says of them before any decision."""
     predictions = predictor.task.decode(predictor.outputs(rows))
-    return Known(predictions, predictor.task.truth(rows), _weight(predictor, rows))
+    return Known(predictions, predictor.task.truth(rows), row_weight(predictor.schema, rows))
 
 
-def _weight(predictor: Predictor, rows: Table) -> NDArray[np.float64] | None:
-    name = predictor.schema.name_of("weight")
+def row_weight(schema: Schema, rows: Table) -> NDArray[np.float64] | None:
+    """Return the weight of each row, (rows,), or None for 1 each."""
+    name = schema.name_of("weight")
     return None if name is None else rows.series(name).cast(pl.Float64).to_numpy()
 
 

@@ -76,7 +76,7 @@ def learn(
     Raises:
         TrainingError: The loss is not a finite number.
     """
-    val, apart = hold_apart(val, predictor, settings)
+    val, apart = hold_apart(val, predictor.task, predictor.schema, settings)
     if settings.model.name == TREES:
         predictor, result = grow_trees(predictor, train, val, settings)
     else:

@@ -40,6 +40,7 @@ from deepwell.runs.folder import SplitName
 from deepwell.tasks import Formulation, Task, formulate
 from deepwell.tasks.decisions import check_decision, needs_rows
 from deepwell.workflows.plan import has_images, resolve
+from deepwell.workflows.portfolio import is_race
 from deepwell.workflows.settings import TrainSettings
 
 Say = Callable[[str], None]
@@ -133,6 +134,8 @@ def prepare(
     resolved = resolve(
         overrides, schema, len(train), question=formulation.name, is_own=module is not None
     )
+    if module is None and is_race(asked.model, schema, len(train) + len(val)):
+        resolved = asked  # each model of the race gets what suits it
     resolved = pinned(resolved, targets)
     task = _fit_task(formulation, train, val, test, resolved)
     check_evaluation(resolved, task, schema)

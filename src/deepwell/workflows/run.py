@@ -23,6 +23,7 @@ from deepwell.workflows.decide import decision_notes
 from deepwell.workflows.finish import TrainResult, finish, save_model
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.prepare import Prepared, Say
+from deepwell.workflows.race import race
 from deepwell.workflows.seen_rows import write_seen_rows
 
 
@@ -30,7 +31,7 @@ def describe(run: RunFolder, prepared: Prepared) -> None:
     """Write what is known before training: settings, data, split."""
     with _cleaned_up(run):
         run.set_state("running")
-        run.write_config(prepared.settings.plain())
+        run.write_config(_config(prepared))
         run.write_splits(prepared.ids)
         write_json(run / "manifest.json", _manifest(prepared))
         write_json(run / "data.json", _data(prepared))
@@ -54,7 +55,7 @@ def execute(
     go_on = _how_to_go_on(run, prepared)
     with _cleaned_up(run, go_on):
         run.set_state("running")
-        learned = _learn(run, prepared, module, [Recorder(run.metrics), *callbacks], resume)
+        learned = _learn(run, prepared, module, [Recorder(run.metrics), *callbacks], resume, say)
         what = f"Stopped after {learned.fit.steps:,} steps."
         try:
             say(learned.fit.precision)
@@ -81,7 +82,10 @@ def _learn(
     module: nn.Module | None,
     callbacks: Sequence[object],
     resume: bool,
+    say: Say,
 ) -> Learned:
+    if prepared.settings.model.name == "auto":
+        return _race(run, prepared, say)
     encoders = fit_encoders(
         prepared.train, prepared.schema, prepared.task, prepared.settings, module
     )
@@ -97,6 +101,19 @@ def _learn(
         checkpoints=Checkpoints(run.checkpoints, resume=resume),
         stored=None if prepared.stored is None else prepared.stored.rows,
     )
+
+
+def _race(run: RunFolder, prepared: Prepared, say: Say) -> Learned:
+    """Let models compete; the layers and the curves in the folder are those of the winner."""
+    given = prepared.settings.given()
+    kept = {name: given[name] for name in ("task", "engine", "encode", "decide") if name in given}
+    outcome = race(prepared, given=kept, limit=prepared.settings.time_limit, say=say)
+    write_json(run / "race.json", outcome.to_json())
+    write_json(run / "layers.json", _layers(outcome.learned.predictor))
+    recorder = Recorder(run.metrics)
+    for record in outcome.learned.fit.history:
+        recorder.append({"kind": "epoch", **record})
+    return outcome.learned
 
 
 def _how_to_go_on(run: RunFolder, prepared: Prepared) -> str:
@@ -156,6 +173,12 @@ def _manifest(prepared: Prepared) -> dict[str, Any]:
             "rows": prepared.num_read,
         },
     }
+
+
+def _config(prepared: Prepared) -> dict[str, Any]:
+    """Return all settings, or what was chosen where each model of a race has its own."""
+    settings = prepared.settings
+    return settings.given() if settings.model.name == "auto" else settings.plain()
 
 
 def _is_command() -> bool:

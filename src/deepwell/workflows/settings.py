@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_validator
 
 from deepwell.config import Settings
 from deepwell.data.settings import DataSettings, EncodeSettings
@@ -42,6 +43,9 @@ class TrainSettings(Settings):
     """The columns to predict."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """One seed gives the same run twice on the same machine."""
+    time_limit: float = Field(default=90.0, gt=0, allow_inf_nan=False)
+    """Seconds in which the models of `--model auto` may be trained on a table, as a number or as
+    10m or 1h."""
     data: DataSettings = DataSettings()
     """How the data are read."""
     split: SplitSettings = SplitSettings()
@@ -60,3 +64,14 @@ class TrainSettings(Settings):
     """How predictions become answers."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Scores, intervals and baselines."""
+
+    @field_validator("time_limit", mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        found = re.fullmatch(r"\s*([0-9.]+)\s*(s|m|min|h)?\s*", value)
+        if found is None:
+            raise ValueError("a time is a number of seconds, or one such as 90s, 10m or 1h")
+        factor = {"m": 60, "min": 60, "h": 3600}.get(found[2] or "s", 1)
+        return float(found[1]) * factor

@@ -33,7 +33,9 @@ def grow_forests(
         The buffers of `BoostedTrees` by name, and "depth".
     """
     inputs, targets, weight = train
-    known = ~np.isnan(inputs).all(axis=0)  # a column without any value cannot be binned
+    known: NDArray[np.bool_] = np.atleast_1d(
+        ~np.isnan(inputs).all(axis=0)
+    )  # a column without any value cannot be binned
     flat = _FlatTrees(spec, np.flatnonzero(known))
     columns = [targets] if question == "classes" else list(targets.T)
     for index, column in enumerate(columns):

@@ -1,0 +1,71 @@
+"""The portfolio: the models that `--model auto` lets compete on a table, and by which rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepwell.data import Schema
+from deepwell.workflows.plan import has_images
+from deepwell.workflows.settings import ModelChoice
+
+FEWEST_ROWS = 500
+"""With fewer rows their scores differ by chance alone: then a single network is trained."""
+_FOLDED_ROWS = 10_000
+"""Up to so many rows each model is trained on folds, which wastes none of them."""
+NUM_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A model that takes part.
+
+    Args:
+        title: What people read, and the name of its folder.
+        overrides: Settings over those recommended for the model.
+    """
+
+    title: str
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+ENTRANTS = (
+    Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
+    Entrant("tabm", {"model": {"name": "tabm"}}),
+    Entrant(
+        "boosted_trees, few columns",
+        {
+            "model": {
+                "name": "boosted_trees",
+                "max_features": 0.4,
+                "max_leaves": 15,
+                "learning_rate": 0.06,
+                "min_leaf_rows": 8,
+                "l2": 1.0,
+            }
+        },
+    ),
+    Entrant("realmlp", {"model": {"name": "realmlp"}}),
+    Entrant("mlp", {"model": {"name": "mlp"}}),
+)
+"""In the order in which they are trained: what is quick and usually good comes first."""
+
+
+def is_race(choice: ModelChoice, schema: Schema, num_rows: int) -> bool:
+    """Tell whether a choice of model stands for a competition.
+
+    Settings of a network, such as a dropout, are for the single network that "auto" stood for.
+    """
+    return (
+        choice.name == "auto"
+        and not choice.options
+        and not has_images(schema)
+        and num_rows >= FEWEST_ROWS
+    )
+
+
+def num_folds(num_rows: int, schema: Schema) -> int:
+    """Return how many folds each model is trained on; 1 stands for the validation rows as given."""
+    is_ordered = schema.name_of("time") is not None
+    return 1 if is_ordered or num_rows > _FOLDED_ROWS else NUM_FOLDS
