@@ -357,7 +357,7 @@ def test_rows_of_a_given_test_file_are_taken_out_of_training() -> None:
     )
     test = table.take([3, 4, 5]).with_column("y", pl.Series([9.0, 9.0, 9.0]))
     test = test.with_column("x", test.series("x").cast(pl.String))  # other types do not hide a leak
-    kept, dropped = without_leaks(table, test, schema)
+    kept, dropped, _ = without_leaks(table, test, schema)
     assert dropped == 3
     assert kept.ids.tolist() == [0, 1, 2, *range(6, 50)]
     assert (

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from deepwell.data.kinds import KINDS
 from deepwell.data.kinds.base import is_textual
+from deepwell.data.kinds.date import moments
 from deepwell.data.schema import ColumnSpec, Schema
 from deepwell.data.table import Column, Table
 from deepwell.errors import ColumnError, did_you_mean, listing
@@ -24,7 +25,9 @@ def conform(table: Table, schema: Schema) -> Table:
         column = table.columns.get(spec.name)
         if column is None or not is_textual(column) or spec.role in ("ignored", "id"):
             continue
-        if spec.kind in ("number", "date", "boolean"):
+        if spec.role == "time" and spec.kind == "date":
+            changed[spec.name] = moments(spec.name, column)
+        elif spec.kind in ("number", "date", "boolean"):
             changed[spec.name] = KINDS[spec.kind].parse(spec.name, column)
     return Table(changed, ids=table.ids)
 

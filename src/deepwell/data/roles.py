@@ -110,7 +110,7 @@ def identifier_reason(name: str, raw: Column, kind: KindName, distinct: int) -> 
         if not has_spaces and isinstance(longest, int) and longest <= MAX_ID_LENGTH:
             return "every text differs and is one word: looks like an identifier"
         return None
-    if raw.dtype.is_integer() and _is_id_name(name):
+    if raw.dtype.is_integer() and is_id_name(name):
         how = "differs and counts up" if counts_up(raw) else "differs, and the name says so"
         return f"every value {how}: looks like an identifier"
     return None
@@ -123,7 +123,13 @@ def counts_up(column: pl.Series) -> bool:
     return bool((column.cast(pl.Int64).diff().drop_nulls() == 1).all())
 
 
-def _is_id_name(name: str) -> bool:
+def is_id_name(name: str) -> bool:
+    """Say whether a column is called like an identifier.
+
+    Example:
+        >>> is_id_name("house_id"), is_id_name("roomNr"), is_id_name("price")
+        (True, True, False)
+    """
     return bool(ID_NAME.search(name.strip()) or CAMEL_ID.search(name.strip()))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from deepwell.config import Settings
 from deepwell.data.conform import parsed_columns
+from deepwell.data.copies.find import Copies, Search, find_copies
 from deepwell.data.deal import TEST, TRAIN, VAL, deal, deal_by_class, deal_by_time
 from deepwell.data.duplicates import (
-    count_copies,
     join_groups,
     key_series,
     repeats_are_ordinary,
@@ -22,8 +22,9 @@ from deepwell.data.duplicates import (
 )
 from deepwell.data.kinds import KINDS
 from deepwell.data.kinds.base import share
+from deepwell.data.kinds.date import moments
 from deepwell.data.schema import Schema
-from deepwell.data.table import Table
+from deepwell.data.table import Column, Table
 from deepwell.errors import SplitError
 
 Method = Literal["random", "stratified", "group", "time"]
@@ -42,6 +43,13 @@ class SplitSettings(Settings):
     """Share of all rows that is scored once, at the end; 0 = none."""
     min_rows: int = 5
     """Fewest rows that a side may have."""
+    copies: Search = "near"
+    """Rows that stay on one side: near = also changed copies (pictures mirrored or recompressed,
+    texts with other words, numbers rounded), exact = equal rows only, none."""
+
+
+def _unknown_copies() -> Copies:
+    return Copies(np.zeros(0, np.int64), search="none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,8 @@ class Splits:
         reason: How the rows were divided and why, in words.
         notes: What a person should know.
         duplicates: Rows that repeat the inputs of an earlier row.
+        method: How the rows were divided.
+        copies: Which rows are copies of each other; unknown if the split was read from a file.
     """
 
     train: Positions
@@ -63,6 +73,8 @@ class Splits:
     reason: str = ""
     notes: tuple[str, ...] = ()
     duplicates: int = 0
+    method: Method = "random"
+    copies: Copies = field(default_factory=_unknown_copies)
 
     @property
     def sides(self) -> dict[str, Positions]:
@@ -118,9 +130,10 @@ def split(
 ) -> Splits:
     """Divide the rows of a table.
 
-    Rows with equal inputs (the target is not compared, pictures are) stay together, as do the rows
-    of a group. Only where so few combinations of inputs exist that equal rows must occur, they are
-    divided like others. By time, rows of the same moment stay together.
+    Rows with equal inputs (the target is not compared, pictures are) and changed copies of a row
+    stay together, as do the rows of a group. Only where so few combinations of inputs exist that
+    equal rows must occur, they are divided like others. By time, rows of the same moment stay
+    together.
 
     Args:
         table: All rows.
@@ -145,7 +158,8 @@ def split(
     shares = _check_shares(settings, has_test)
     wanted = _wanted_rows(len(table), shares, settings.min_rows)
     method = _choose(settings, schema, stratify)
-    groups, copies, notes = _copies(table, schema, method)
+    copies = find_copies(schema.inputs, parsed_columns(table, schema.inputs), settings.copies)
+    groups, notes = copies.groups, _notes_on_copies(copies, method)
     rng = np.random.default_rng(seed)
     if method == "time":
         sides = deal_by_time(_times(table, schema), wanted)
@@ -157,19 +171,32 @@ def split(
     notes += _notes_on_roles(schema, method) + _notes_on_classes(sides, stratify)
     train, val, test = (np.flatnonzero(sides == side) for side in (TRAIN, VAL, TEST))
     _check_sizes((train, val, test), wanted, settings.min_rows, method)
-    return Splits(train, val, test, _reason(method, schema, shares), tuple(notes), copies)
+    return Splits(
+        train,
+        val,
+        test,
+        _reason(method, schema, shares),
+        tuple(notes),
+        copies.exact,
+        method,
+        copies,
+    )
 
 
-def without_leaks(train: Table, test: Table, schema: Schema) -> tuple[Table, int]:
-    """Drop training rows whose inputs equal those of a row of a given test file.
+def without_leaks(
+    train: Table, test: Table, schema: Schema, search: Search = "near"
+) -> tuple[Table, int, int]:
+    """Drop training rows that are copies of a row of a given test file.
 
     Args:
         train: Rows of the training file.
         test: Rows of the test file.
         schema: Says which columns are inputs.
+        search: Which copies to look for.
 
     Returns:
-        The remaining training rows, and how many were dropped.
+        The remaining training rows, how many were dropped, and how many of these were changed
+        copies, not equal rows.
 
     Raises:
         ColumnError: The test file lacks columns, or a value in it does not fit.
@@ -177,16 +204,36 @@ def without_leaks(train: Table, test: Table, schema: Schema) -> tuple[Table, int
     """
     inputs = schema.inputs
     pairs = zip(parsed_columns(train, inputs), parsed_columns(test, inputs), strict=True)
-    if not inputs or repeats_are_ordinary(inputs, len(train)):
-        return train, 0
-    keys = [pl.concat([key_series(ours), key_series(theirs)]) for ours, theirs in pairs]
-    groups = row_groups(keys)
-    leaks = np.isin(groups[: len(train)], groups[len(train) :])
+    both = [_stacked(ours, theirs) for ours, theirs in pairs]
+    if not both or search == "none" or repeats_are_ordinary(inputs, len(train)):
+        return train, 0, 0
+    num = len(train)
+    groups = find_copies(inputs, both, search).groups
+    leaks = np.isin(groups[:num], groups[num:])
+    equal = row_groups(both)
+    exact = np.isin(equal[:num], equal[num:])
+    leaks |= exact
     if leaks.all():
         raise SplitError(
             "Every training row is also in the test file: give a test file with other rows."
         )
-    return (train.take(~leaks), int(leaks.sum())) if leaks.any() else (train, 0)
+    if not leaks.any():
+        return train, 0, 0
+    return train.take(~leaks), int(leaks.sum()), int((leaks & ~exact).sum())
+
+
+def _stacked(ours: Column, theirs: Column) -> Column:
+    """Put the values of two tables behind each other."""
+    if isinstance(ours, np.ndarray) and isinstance(theirs, np.ndarray):
+        return _stacked_pictures(ours, theirs)
+    first, second = (key_series(column).alias("") for column in (ours, theirs))
+    return pl.concat([first.to_frame(), second.to_frame()], how="vertical_relaxed").to_series()
+
+
+def _stacked_pictures(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> Column:
+    if ours.shape[1:] == theirs.shape[1:]:
+        return np.concatenate([ours, theirs])
+    return pl.concat([key_series(ours), key_series(theirs)])  # of other sizes: none are equal
 
 
 def _check_shares(settings: SplitSettings, has_test: bool) -> tuple[float, float]:
@@ -237,30 +284,37 @@ def _choose(settings: SplitSettings, schema: Schema, stratify: NDArray[np.int64]
     return method
 
 
-def _copies(
-    table: Table, schema: Schema, method: Method
-) -> tuple[NDArray[np.int64], int, list[str]]:
-    """Return which rows belong together because they are equal, how many repeat, and notes."""
-    alone = np.arange(len(table), dtype=np.int64)
-    names = [column.name for column in schema.inputs]
-    if not names:
-        return alone, 0, []
-    groups = row_groups([table[name] for name in names])
-    copies = count_copies(groups)
-    if not copies:
-        return alone, 0, []
-    found = f"{copies} row{'s repeat' if copies > 1 else ' repeats'} the inputs of another row"
-    if method == "time":
-        return groups, copies, [f"{found}; only rows of the same time are taken for copies."]
-    if repeats_are_ordinary(schema.inputs, len(table)):
-        why = "so few combinations exist that this is ordinary, so they are divided like others"
-        return alone, copies, [f"{found}; {why}."]
-    return groups, copies, [f"{found}; equal rows are kept on one side."]
+def _notes_on_copies(copies: Copies, method: Method) -> list[str]:
+    notes: list[str] = []
+    if copies.exact:
+        verb = "rows repeat" if copies.exact > 1 else "row repeats"
+        found = f"{copies.exact} {verb} the inputs of another row"
+        if method == "time":
+            notes.append(f"{found}; only rows of the same time are taken for copies.")
+        elif copies.ordinary:
+            why = "so few combinations exist that this is ordinary, so they are divided like others"
+            notes.append(f"{found}; {why}.")
+        else:
+            notes.append(f"{found}; equal rows are kept on one side.")
+    if copies.near:
+        verb = "rows are changed copies" if copies.near > 1 else "row is a changed copy"
+        kept = "time alone divides them" if method == "time" else "kept on the side of that row"
+        example = next(how for how in copies.edges.how if how != "every input")
+        notes.append(f"{copies.near} {verb} of another row (such as: {example}); {kept}.")
+    if copies.given_up:
+        notes.append(
+            f"{copies.given_up} rows are alike in large crowds: that is how these data look, so "
+            "they are not taken for copies."
+        )
+    return notes
 
 
 def _times(table: Table, schema: Schema) -> NDArray[np.float64] | NDArray[np.int64]:
     name = schema.name_of("time") or ""
-    series = KINDS[schema[name].kind].parse(name, table[name])
+    if schema[name].kind == "date":
+        series = moments(name, table.series(name))
+    else:
+        series = KINDS[schema[name].kind].parse(name, table[name])
     if not isinstance(series, pl.Series):
         raise SplitError(f'The time column "{name}" holds pictures.')
     _refuse_missing(name, series, "time")
@@ -288,7 +342,8 @@ def _join_with_group_column(
     if found < needed:
         raise SplitError(
             f'Column "{name}" has {found} group{"s" if found != 1 else ""}, '
-            f"but {needed} sides need at least {needed} groups."
+            f"but {needed} sides need at least {needed} groups: name a column that divides the "
+            "rows, or none."
         )
     joined = join_groups(groups, copies)
     sizes = np.unique(joined, return_counts=True)[1]

@@ -240,6 +240,7 @@ def split_chapter(record: Record) -> Chapter | None:
             for name, amount in rows.items()
         ],
         "duplicates": int(split.get("duplicates") or 0),
+        "audit": _audit(record.data.get("audit") or {}),
         "notes": [*(split.get("notes") or ()), *_shift_notes(record)],
     }
     return Chapter("split", "How the rows were divided", view)
@@ -253,6 +254,42 @@ def _shift_notes(record: Record) -> list[str]:
     columns = [f'"{shortened(name, 60)}" {percent(auc)}' for name, auc in shift["columns"].items()]
     single = [f"ROC AUC of single columns: {', '.join(columns)}."] if columns else []
     return [shift["verdict"], *single]
+
+
+def _audit(audit: Json) -> dict[str, Any] | None:
+    """Return the check of the split: verdict, counts, and pairs of copies."""
+    if not audit:
+        return None
+    copies, time = audit["copies"], audit.get("time")
+    facts = [
+        ("Equal rows", count(copies["exact"])),
+        (
+            "Changed copies",
+            count(copies["near"]) if copies["search"] == "near" else "not looked for",
+        ),
+        ("On another side than their row", count(copies["crossing"])),
+    ]
+    if copies.get("left_out"):
+        facts.append(("Training rows left out as copies of test rows", count(copies["left_out"])))
+    return {
+        "verdict": audit["verdict"],
+        "facts": facts if copies["exact"] + copies["near"] + copies.get("left_out", 0) else [],
+        "ends": [
+            (PARTS[side], f"{first} to {last}") for side, (first, last) in time["ends"].items()
+        ]
+        if time
+        else [],
+        "examples": [
+            {
+                "rows": [
+                    f"row {count(row)} ({PARTS[side]})"
+                    for row, side in zip(pair["rows"], pair["sides"], strict=True)
+                ],
+                "what": shortened(pair["what"], 160),
+            }
+            for pair in copies["examples"]
+        ],
+    }
 
 
 def network_chapter(record: Record) -> Chapter | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from deepwell.data import DataSettings, check, infer_schema, read
 from deepwell.data.inspect import InspectionRow, inspect
+from deepwell.data.proposals import propose
 from deepwell.errors import DataError, TaskError
 from deepwell.tasks import TaskSettings, formulate
 
@@ -53,5 +54,6 @@ def inspect_data(data: Any, target: Sequence[str], settings: Mapping[str, Any]) 
             task = formulate(schema, source.table, TaskSettings()).reason
         except (DataError, TaskError) as error:
             task = f"cannot be learned: {error}"
+    notes += propose(source.table, schema)
     rows = tuple(inspect(source.table, schema))
     return Inspection(source.name, len(source.table), rows, task, tuple(notes))

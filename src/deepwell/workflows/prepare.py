@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from deepwell.data import (
     split,
     without_leaks,
 )
+from deepwell.data.audit import GivenTest, audit
+from deepwell.data.proposals import propose
 from deepwell.data.storing import StoredData
 from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
@@ -64,6 +66,7 @@ class Prepared:
         shift: Whether training and test rows differ, None if they were not compared.
         stored: The training rows on the disk, if they are not all in memory; `train` is then a
             sample of them.
+        audit: The check of the split, plain JSON, empty without one; see `data.audit`.
     """
 
     settings: TrainSettings
@@ -77,6 +80,7 @@ class Prepared:
     notes: tuple[str, ...]
     leaks: tuple[Leak, ...] = ()
     shift: Shift | None = None
+    audit: Mapping[str, Any] = field(default_factory=dict[str, Any])
     stored: StoredData | None = None
 
     @property
@@ -122,15 +126,20 @@ def prepare(
     schema = infer_schema(source.table, targets=targets, settings=asked.data)
     if not has_images(schema):
         refuse_without_pictures(asked.augment)
-    notes = [*source.notes, *check(source.table, schema)]
+    proposals = propose(source.table, schema)
+    notes = [*source.notes, *check(source.table, schema), *proposals]
     table = rows_with_target(conform(source.table, schema), schema)
     formulation = formulate(schema, table, asked.task)
     say(f"{', '.join(targets)} — {formulation.reason}")
+    for proposal in proposals:
+        say(proposal)
     if module is None:
         schema = readable_by_model(schema, overrides, len(table))
-    splits, train, val, test = _sides(source.test, table, schema, formulation, asked)
+    splits, sides, checked = _sides(source.test, table, schema, formulation, asked)
+    train, val, test = sides
     _require_weight(schema, {"training": train, "validation": val, "test": test})
     say(splits.reason)
+    say(checked["verdict"])
     resolved = resolve(
         overrides, schema, len(train), question=formulation.name, is_own=module is not None
     )
@@ -152,6 +161,7 @@ def prepare(
         val=val,
         test=test,
         notes=tuple(dict.fromkeys([*notes, *splits.notes])),
+        audit=checked,
     )
 
 
@@ -201,13 +211,15 @@ def _sides(
     schema: Schema,
     formulation: Formulation,
     asked: TrainSettings,
-) -> tuple[Splits, Table, Table, Table]:
-    test, notes = None, ()
+) -> tuple[Splits, tuple[Table, Table, Table], dict[str, Any]]:
+    test, given, notes = None, None, ()
     if given_test is not None:
         test = rows_with_target(conform(given_test, schema), schema)
-        table, num_leaks = without_leaks(table, test, schema)
+        table, num_leaks, near = without_leaks(table, test, schema, asked.split.copies)
+        given = GivenTest(rows=test, left_out=num_leaks, near=near)
         if num_leaks:
-            notes = (f"{num_leaks:,} training rows are also in the test rows: left out.",)
+            changed = f" ({near:,} of them changed)" if near else ""
+            notes = (f"{num_leaks:,} training rows are also in the test rows{changed}: left out.",)
     splits = split(
         table,
         schema,
@@ -216,8 +228,9 @@ def _sides(
         stratify=formulation.strata(table),
         has_test=test is not None,
     )
-    given = "" if test is None else f" The {len(test):,} test rows were given apart."
-    splits = replace(splits, reason=splits.reason + given, notes=(*splits.notes, *notes))
+    apart = "" if test is None else f" The {len(test):,} test rows were given apart."
+    splits = replace(splits, reason=splits.reason + apart, notes=(*splits.notes, *notes))
+    checked = audit(table, schema, splits, given=given)
     if test is None:
         test = table.take(splits.test)
     if not len(test):
@@ -225,7 +238,7 @@ def _sides(
             "There are no test rows, so nothing could be said about the network: choose "
             "split.test above 0, or give a file with --test."
         )
-    return splits, table.take(splits.train), table.take(splits.val), test
+    return splits, (table.take(splits.train), table.take(splits.val), test), checked
 
 
 def _require_weight(schema: Schema, sides: Mapping[str, Table]) -> None:

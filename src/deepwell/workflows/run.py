@@ -204,6 +204,7 @@ def _data(prepared: Prepared) -> dict[str, Any]:
         },
         "leaks": [leak.to_json() for leak in prepared.leaks],
         "shift": None if prepared.shift is None else prepared.shift.to_json(),
+        "audit": dict(prepared.audit),
     }
 
 

@@ -28,6 +28,8 @@ PATTERN = (
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})?\s*$"
 )
 """Texts that read as a date: 2024-03-31, 2024/03/31, 31.03.2024, each with or without a time."""
+ZONE = r"\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(Z|UTC|[+-]\d{2}:?\d{2})$"
+"""The zone that follows a time of day."""
 DAYS = ("%Y-%m-%d", "%d.%m.%Y")
 TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S%.f")
 FEATURES = ("year", "month", "weekday", "day of year sin", "day of year cos", "days", "hour")
@@ -117,6 +119,45 @@ class Date:
         if state["missing"]:
             scaled = np.column_stack([scaled, series.is_null().to_numpy()])
         return Blocks(numbers=scaled.astype(np.float32))
+
+
+DATE = Date()
+
+
+def moments(name: str, column: Column) -> pl.Series:
+    """Return dates as moments that can be put in order: times of other zones become UTC.
+
+    Where no value has a zone, the wall clock counts.
+
+    Raises:
+        ColumnError: A value is no date, or some have a time zone and others do not.
+
+    Example:
+        >>> moments("t", pl.Series(["2024-01-01T12:00+02:00", "2024-01-01 11:00Z"])).dt.hour()[0]
+        10
+    """
+    raw = scalars(name, column)
+    if isinstance(raw.dtype, pl.Datetime) and raw.dtype.time_zone is not None:
+        return raw.dt.convert_time_zone("UTC").dt.replace_time_zone(None).cast(pl.Datetime("us"))
+    parsed = DATE.parse(name, raw)
+    if not is_textual(raw):
+        return parsed
+    zones = raw.cast(pl.String).str.strip_chars().str.extract(ZONE, 1)
+    has_zone = zones.is_not_null() & parsed.is_not_null()
+    if not has_zone.any():
+        return parsed
+    without = parsed.is_not_null() & ~has_zone
+    if without.any():
+        row = int(without.arg_max() or 0)
+        raise ColumnError(
+            f'Column "{name}": some times have a zone such as "{zones.drop_nulls()[0]}", but row '
+            f"{row + 1} has none ({raw[row]}): give all of them a zone, or none."
+        )
+    hours = zones.str.extract(r"([+-]\d{2})", 1).cast(pl.Int64, strict=False).fill_null(0)
+    minutes = zones.str.extract(r"(\d{2})$", 1).cast(pl.Int64, strict=False).fill_null(0)
+    is_west = zones.str.starts_with("-").fill_null(False)
+    ahead = hours * 60 + minutes * (1 - 2 * is_west.cast(pl.Int64))
+    return parsed - (ahead * 60_000_000).cast(pl.Duration("us"))
 
 
 def _from_text(texts: pl.Series) -> pl.Series:
