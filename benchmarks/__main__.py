@@ -17,6 +17,7 @@ BENCHMARKS = {
     "startup": ("How long importing and --help take, and how much is installed.", 11),
     "lecture": ("The lecture's network on Fashion-MNIST, beside peers.", 3),
     "memory": ("Memory and pace of a training on a table larger than memory.", 1),
+    "copies": ("Planted copies of rows, pictures and texts: how many are found.", 1),
     "overhead": ("The engine's loop over loops by hand.", 21),
     "augment": ("Changes to batches of pictures, beside peers.", 5),
     **{name: (f"{work.title}, beside peers.", 3) for name, work in WORKLOADS.items()},
