@@ -28,7 +28,11 @@ WORKLOAD_SETTINGS: dict[str, Any] = {
     "weight_decay": 0.0,
 }
 """What the networks of the workloads share, as the peers do it; everything else is the default."""
-SETTINGS_OF: dict[str, dict[str, Any]] = {}
+SETTINGS_OF: dict[str, dict[str, Any]] = {
+    "mlp": {"compile": "on"},
+    "gpt": {"compile": "on"},
+    "table": {"compile": "on"},
+}
 """Workload → settings of the engine that a person with this network would choose."""
 
 
@@ -119,5 +123,5 @@ def _train(work: Workload, rows: Rows, seed: int, changes: dict[str, Any]) -> Tr
     )
     watch.start()
     result = fit(network, task, batches, settings=settings, callbacks=[Clock()], seed=seed)
-    says = " ".join((result.precision, *result.notes))
+    says = " ".join((result.precision, result.compilation, *result.notes))
     return Training(watch, lambda blocks: networks.predict(network, blocks), says)

@@ -103,6 +103,11 @@ class TensorBatches:
         """Rows in an epoch."""
         return len(self._targets)
 
+    @property
+    def input_types(self) -> tuple[torch.dtype, ...]:
+        """Type of each block of inputs."""
+        return tuple(block.dtype for block in self._inputs)
+
     def __len__(self) -> int:
         return self._num_batches
 

@@ -139,6 +139,7 @@ class CompilingStep:
             trainer.compilation = f"Not compiled: {type(error).__name__}: {reason}."
             return
         self._program = program
+        trainer.state.update.compile()
         trainer.compilation = f"Compiled in {time.perf_counter() - began:.0f} s."
 
 

@@ -7,7 +7,6 @@ code: fewer calls, fewer passes over memory. What was measured on the processor 
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from torch.func import functional_call, grad_and_value
 from deepwell.engine.best import copy_weights
 from deepwell.engine.interfaces import TaskLike
 from deepwell.engine.precision import Precision
+from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.snapshot import random_state, set_random_state
 from deepwell.types import Batch, Loss
 
@@ -67,8 +67,7 @@ class Program:
             Exception: The compiler cannot do it, or there is none.
         """
         program: Any = torch.compile(self._gradients, fullgraph=True, dynamic=False)
-        with untouched(self._model, batch.targets.device), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the compiler's own, of no use here
+        with untouched(self._model, batch.targets.device), quiet_compiler():
             # once uncompiled: what modules and tasks make at their first call cannot be traced
             self.run(batch)
             with torch.no_grad():

@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from deepwell.errors import ConfigError
 
 LARGE_PRODUCT = 2**23
 """Multiplications in one matrix product from which oneDNN is faster than MKL."""
+
+LARGE_WORK = 2e9
+"""Multiplications and additions of a batch forwards from which bfloat16 pays for dense networks."""
 
 MatmulPrecision = Literal["highest", "high", "medium"]
 
@@ -75,18 +78,24 @@ def choose_precision(
     model: nn.Module,
     *,
     batch_rows: int,
+    work: float = 0.0,
+    compiles_bytes: bool = False,
 ) -> Precision:
     """Decide what to compute with.
 
     "auto" takes bfloat16 on a CUDA card that has it, and on a processor that has it
-    (AVX512-BF16 or AMX) for networks with convolutions; else 32-bit floats, on the processor
-    with matrix products through oneDNN where they are large. "fp32" is 32-bit floats throughout.
+    (AVX512-BF16 or AMX) for networks with convolutions or recurrent layers and for others with
+    much to multiply, such as transformers; else 32-bit floats, on the processor with matrix
+    products through oneDNN where they are large. "fp32" is 32-bit floats throughout.
 
     Args:
         name: From the settings.
         device: Where the network is trained.
         model: Decides whether there are convolutions and how large its matrices are.
         batch_rows: Rows in a batch.
+        work: Operations of a batch forwards, see `forward_work`; 0 if that is not known.
+        compiles_bytes: Whether the network reads bytes, whose 8 bits lose nothing, and is
+            compiled, which makes the casts free.
 
     Raises:
         ConfigError: The device does not have what was asked for.
@@ -116,7 +125,10 @@ def choose_precision(
     if device.type == "cuda":
         return _choose_on_cuda(device)
     if device.type == "cpu":
-        return _choose_on_processor(device, model, batch_rows)
+        is_large = batch_rows * largest_matrix(model) >= LARGE_PRODUCT
+        if compiles_bytes and is_large:
+            work = LARGE_WORK
+        return _choose_on_processor(device, model, batch_rows, work)
     return _precision(device, None, "highest", "32-bit floats")
 
 
@@ -137,16 +149,49 @@ def _choose_on_cuda(device: torch.device) -> Precision:
     return _precision(device, None, "highest", "32-bit floats: the card has no bfloat16")
 
 
-def _choose_on_processor(device: torch.device, model: nn.Module, batch_rows: int) -> Precision:
+def _choose_on_processor(
+    device: torch.device, model: nn.Module, batch_rows: int, work: float
+) -> Precision:
+    reason = _reason_for_bfloat16(model, work)
+    if reason and processor_has_bfloat16():
+        words = f"bfloat16 autocast: the processor has it and the network {reason}"
+        return _precision(device, torch.bfloat16, "highest", words)
     if has_convolutions(model):
-        if processor_has_bfloat16():
-            words = "bfloat16 autocast: the processor has it and the network has convolutions"
-            return _precision(device, torch.bfloat16, "highest", words)
         return _precision(device, None, "highest", "32-bit floats: the processor has no bfloat16")
     if batch_rows * largest_matrix(model) >= LARGE_PRODUCT:
         words = "32-bit floats, with the large matrix products through oneDNN"
         return _precision(device, None, "medium", words)
     return _precision(device, None, "highest", "32-bit floats")
+
+
+def _reason_for_bfloat16(model: nn.Module, work: float) -> str:
+    if has_convolutions(model):
+        return "has convolutions"
+    if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        return "has recurrent layers"
+    return "has much to multiply" if work >= LARGE_WORK else ""
+
+
+def forward_work(model: nn.Module, inputs: tuple[Tensor, ...]) -> float:
+    """Count the multiplications and additions of a batch forwards, on its first two rows.
+
+    Nothing is changed: the network is in evaluation mode meanwhile, and as before afterwards.
+
+    Example:
+        >>> forward_work(nn.Linear(10, 5), (torch.zeros(8, 10),))
+        800.0
+    """
+    from torch.utils.flop_counter import FlopCounterMode
+
+    rows = len(inputs[0])
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            model(*(block[:2] for block in inputs))
+    finally:
+        model.train(was_training)
+    return counter.get_total_flops() * rows / min(rows, 2)
 
 
 def has_convolutions(model: nn.Module) -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from deepwell.engine.averaging import WeightAverage
-from deepwell.engine.batches import as_batches, seed_of
+from deepwell.engine.batches import TensorBatches, as_batches, seed_of
 from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
 from deepwell.engine.checkpoint import Checkpoints
@@ -25,7 +25,12 @@ from deepwell.engine.means import RunningMeans
 from deepwell.engine.mixing import Mixing, MixingTask
 from deepwell.engine.optimizers import OPTIMIZERS
 from deepwell.engine.persistence import State, identity_of
-from deepwell.engine.precision import choose_precision, lay_channels_last, wants_channels_last
+from deepwell.engine.precision import (
+    choose_precision,
+    forward_work,
+    lay_channels_last,
+    wants_channels_last,
+)
 from deepwell.engine.result import FitResult
 from deepwell.engine.safeguard import Safeguard
 from deepwell.engine.settings import EngineSettings
@@ -110,12 +115,30 @@ class Trainer:
             self.device,
             self.model,
             batch_rows=self.batches.batch_size or 0,
+            work=self._work(),
+            compiles_bytes=self.settings.compile == "on" and self._reads_bytes(),
         )
         is_full = OPTIMIZERS[self.settings.optimizer].is_full_batch
         self.micro_batches = None if is_full else self.settings.accumulate
         in_step = self.micro_batches or len(self.batches)
         steps = math.ceil(len(self.batches) / in_step) * self.settings.epochs
         self.total_steps = min(steps, self.settings.max_steps or steps)
+
+    def _reads_bytes(self) -> bool:
+        if not isinstance(self.batches, TensorBatches):
+            return False
+        return all(t == torch.uint8 for t in self.batches.input_types)
+
+    def _work(self) -> float:
+        """Count the operations of a batch, where that decides about the precision."""
+        decides = self.settings.precision == "auto" and self.device.type == "cpu"
+        # other batches may not be looked at without drawing their random numbers
+        if not decides or not isinstance(self.batches, TensorBatches) or self.batches.augment:
+            return 0.0
+        try:
+            return forward_work(self.model, next(self.batches.epoch(0)).inputs)
+        except Exception:  # whatever is wrong with the network, the first step says it better
+            return 0.0
 
     def _new_state(self, score_names: Sequence[str]) -> State:
         settings, model = self.settings, self.model

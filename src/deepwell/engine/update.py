@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from deepwell.engine.optimizers import base_rate, build_optimizer, shrinkable
 from deepwell.engine.penalty import limit_norms, penalty_of
 from deepwell.engine.plateau import Plateau
+from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.schedules import SCHEDULES
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.snapshot import Scalars, load_optimizer_state, optimizer_state
@@ -42,6 +43,7 @@ class Update:
         needs_scaler: bool,
     ) -> None:
         self.optimizer = build_optimizer(model, settings)
+        self._step: Callable[[], object] = self.optimizer.step
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         self.base_rate = base_rate(settings)
         self._clip_norm = settings.clip_norm
@@ -121,12 +123,17 @@ class Update:
         """
         rate = self._set_rate(step)
         if self._scaler is None:
-            self.optimizer.step()
+            self._step()
         else:
             self._scaler.step(self.optimizer)
             self._scaler.update()
         self._finish()
         return rate
+
+    def compile(self) -> None:
+        """Turn the optimizer's step into one program, where it has no fused one of its own."""
+        if self._scaler is None and not any(g.get("fused") for g in self.optimizer.param_groups):
+            self._step = _CompiledStep(self.optimizer)
 
     def search(self, evaluate: Callable[[], Tensor], step: int) -> float:
         """Let an optimizer search for better weights, and return the learning rate.
@@ -156,7 +163,11 @@ class Update:
         rate = self.rate(step)
         share = self._decay_schedule(step, self._total_steps, 0)
         for group, decay in zip(self.optimizer.param_groups, self._decays, strict=True):
-            group["lr"] = rate * group.get("rate_scale", 1.0)
+            scaled = rate * group.get("rate_scale", 1.0)
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(scaled)
+            else:
+                group["lr"] = scaled
             if decay:
                 group["weight_decay"] = decay * share
         return rate
@@ -190,6 +201,41 @@ class Update:
             self._scaler.load_state_dict(state["scaler"])
         if self.plateau is not None:
             self.plateau.load(state["plateau"])
+
+
+class _CompiledStep:
+    """An optimizer's step as one program; where that cannot be made, the step as it is.
+
+    The learning rate is a tensor in it: a number would be compiled in, and changes each step.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+        self._program: Callable[[], object] | None = None
+
+    def __call__(self) -> None:
+        if self._program is not None:
+            self._program()
+        elif self._optimizer.state:
+            self._begin()
+        else:
+            self._optimizer.step()  # makes the state, which cannot be compiled
+
+    def _begin(self) -> None:
+        groups = self._optimizer.param_groups
+        rates = [group["lr"] for group in groups]
+        for group in groups:
+            group["lr"] = torch.tensor(float(group["lr"]))
+        program: Any = torch.compile(self._optimizer.step, dynamic=False)
+        try:
+            with quiet_compiler():
+                program()
+        except Exception:  # raised while compiling, before any weight was changed
+            for group, rate in zip(groups, rates, strict=True):
+                group["lr"] = rate
+            program = self._optimizer.step
+            program()
+        self._program = program
 
 
 def _norms(gradients: list[Tensor]) -> list[Tensor]:
