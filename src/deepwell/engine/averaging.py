@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from deepwell.engine.best import copy_weights, weights_of
-from deepwell.engine.interfaces import Batches
 from deepwell.engine.options import AveragingSettings
 from deepwell.engine.precision import Precision
 from deepwell.types import Batch
@@ -88,18 +87,17 @@ class WeightAverage:
         finally:
             copy_weights(weights_of(model), own)
 
-    def refresh(self, model: nn.Module, batches: Batches, epoch: int, precision: Precision) -> None:
+    def refresh(self, model: nn.Module, batches: Iterable[Batch], precision: Precision) -> None:
         """Measure anew what batch normalisation must know about mean weights of epochs.
 
         Args:
             model: It has the mean weights now.
-            batches: Training rows.
-            epoch: Which epoch of them (0, 1, …).
+            batches: Training rows; of several processes each gives its own.
             precision: What to compute with.
         """
         if self._settings.last_epochs is None or not self.is_ready or not _measured(model):
             return
-        measure_statistics(model, batches.epoch(epoch), precision)
+        measure_statistics(model, batches, precision)
         copy_weights(self.weights, weights_of(model))
 
     def to_json(self) -> dict[str, Any]:

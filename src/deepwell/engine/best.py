@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from deepwell.engine.sharding import divided_like
 from deepwell.errors import ConfigError, did_you_mean, listing
 
 LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "rmse")
@@ -78,4 +79,4 @@ def weights_of(model: nn.Module) -> dict[str, Tensor]:
 def copy_weights(to: dict[str, Tensor], source: dict[str, Tensor]) -> None:
     """Overwrite tensors in place with those of the same name."""
     for name, tensor in to.items():
-        tensor.copy_(source[name])
+        tensor.copy_(divided_like(source[name], tensor))

@@ -84,19 +84,29 @@ class Checkpoints:
             return []
         return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
 
-    def save(self, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
+    def save(
+        self,
+        step: int,
+        tensors: Mapping[str, Tensor],
+        state: Mapping[str, Any],
+        *,
+        is_writer: bool = True,
+    ) -> Path:
         """Write a checkpoint and delete those that are too old.
 
         Args:
             step: Optimizer steps done; names the file.
             tensors: May lie on any device and in any layout.
             state: Plain JSON.
+            is_writer: Whether this process writes; of several, only one does.
 
         Raises:
             OutputError: No permission, or the disk is full. Earlier checkpoints stay.
         """
         began = time.monotonic()
         path = self.folder / f"step-{step:010d}.safetensors"
+        if not is_writer:
+            return path
         plain = _plain(tensors)
         metadata = {
             "format": FORMAT,

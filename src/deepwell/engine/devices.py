@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
+from deepwell.engine.processes import are_several
+from deepwell.engine.settings import EngineSettings
 from deepwell.errors import ConfigError
 
 
@@ -16,6 +20,8 @@ def resolve_device(name: str = "auto") -> torch.device:
     Args:
         name: auto, cpu, cuda, cuda:1 (any number) or mps.
 
+    Where several processes train together, each takes the card of its number on its machine.
+
     Raises:
         ConfigError: This machine, or this build of torch, has no such device.
 
@@ -23,6 +29,8 @@ def resolve_device(name: str = "auto") -> torch.device:
         >>> resolve_device("cpu")
         device(type='cpu')
     """
+    if are_several():
+        return _own_device(name)
     if name == "auto":
         return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
     device = torch.device(name)
@@ -30,6 +38,48 @@ def resolve_device(name: str = "auto") -> torch.device:
         return _cuda(name, device)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ConfigError(f'The device "{name}" is not available here: use device=auto or cpu.')
+    return device
+
+
+def check_devices(settings: EngineSettings) -> None:
+    """Refuse more devices than there are.
+
+    Raises:
+        ConfigError: So it is, or the processes that were started are not those asked for.
+    """
+    asked = settings.devices
+    if asked == 1:
+        return
+    if are_several():
+        started = int(os.environ.get("LOCAL_WORLD_SIZE", asked))
+        if started != asked:
+            raise ConfigError(
+                f"devices={asked}, but a launcher has started {started} processes on this "
+                "machine: leave devices out."
+            )
+        return
+    if settings.device == "cpu" or (settings.device == "auto" and not torch.cuda.is_available()):
+        return
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked > count:
+        found = f"{count} CUDA card{'' if count == 1 else 's'}" if count else "no CUDA card"
+        raise ConfigError(
+            f"devices={asked}, but this machine has {found}: choose devices={max(count, 1)}, or "
+            "train on the processor with device=cpu."
+        )
+
+
+def _own_device(name: str) -> torch.device:
+    """Return the device of this process, one of several."""
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if name not in ("auto", "cuda"):
+        raise ConfigError(
+            f"device={name} is one device, and several processes train: choose device=auto, cpu "
+            "or cuda."
+        )
+    device = _cuda(name, torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))))
+    torch.cuda.set_device(device)
     return device
 
 

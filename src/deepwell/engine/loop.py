@@ -12,6 +12,7 @@ from deepwell.engine.checkpoint import Checkpoints
 from deepwell.engine.compilation import compiling_step
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.optimizers import OPTIMIZERS
+from deepwell.engine.parallel import shared_step
 from deepwell.engine.passes import search_step, sharp_step
 from deepwell.engine.result import FitResult
 from deepwell.engine.settings import EngineSettings
@@ -82,7 +83,7 @@ def fit(
         checkpoints=checkpoints,
         seed=seed,
     )
-    step = _kind_of_step(trainer.settings)
+    step = _kind_of_step(trainer)
     with trainer.session():
         while trainer.is_running:
             rows = trainer.open_epoch()
@@ -92,7 +93,10 @@ def fit(
         return trainer.finish()
 
 
-def _kind_of_step(settings: EngineSettings) -> Callable[[Trainer, Iterator[Batch]], bool]:
+def _kind_of_step(trainer: Trainer) -> Callable[[Trainer, Iterator[Batch]], bool]:
+    settings = trainer.settings
+    if trainer.parallel is not None:
+        return shared_step
     if OPTIMIZERS[settings.optimizer].is_searching:
         return search_step
     if settings.sharpness is not None:

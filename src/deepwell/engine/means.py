@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from deepwell.engine.processes import ALONE, Processes
 from deepwell.types import Loss
 
 
@@ -19,6 +20,7 @@ class RunningMeans:
     Args:
         score_names: The scores that each batch brings beside its loss.
         device: Where losses and scores are computed.
+        processes: Those whose rows count; all of them must call `read` and `totals`.
 
     Example:
         >>> means = RunningMeans(("accuracy",), torch.device("cpu"))
@@ -28,7 +30,10 @@ class RunningMeans:
         {'loss': 1.5, 'accuracy': 0.5}
     """
 
-    def __init__(self, score_names: Sequence[str], device: torch.device) -> None:
+    def __init__(
+        self, score_names: Sequence[str], device: torch.device, processes: Processes = ALONE
+    ) -> None:
+        self._processes = processes
         self._names = tuple(score_names)
         self._device = device
         self._is_free_to_read = device.type == "cpu"
@@ -60,9 +65,13 @@ class RunningMeans:
 
     def read(self) -> dict[str, float]:
         """Return the means since the last `reset`; here the device is waited for."""
-        loss, loss_weight, rows, *scores = self.sums()
+        loss, loss_weight, rows, *scores = self.totals()
         means = {"loss": _ratio(loss, loss_weight)}
         return means | {n: _ratio(s, rows) for n, s in zip(self._names, scores, strict=True)}
+
+    def totals(self) -> list[float]:
+        """Return what `sums` does, over all processes."""
+        return self._processes.sum(self.sums())
 
     def sums(self) -> list[float]:
         """Return loss, its weight, the weight of the rows and the scores, as plain sums."""

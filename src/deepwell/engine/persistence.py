@@ -15,12 +15,14 @@ from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.checkpoint import Checkpoint, Checkpoints
 from deepwell.engine.ledger import Ledger
 from deepwell.engine.means import RunningMeans
+from deepwell.engine.processes import ALONE, Processes
 from deepwell.engine.settings import EngineSettings
+from deepwell.engine.sharding import whole
 from deepwell.engine.snapshot import check_fit, prefixed, random_state, set_random_state, under
 from deepwell.engine.update import Update
 from deepwell.errors import RunError
 
-_MAY_DIFFER = {"device", "log_every", "checkpoint_every"}
+_MAY_DIFFER = {"device", "devices", "strategy", "log_every", "checkpoint_every"}
 """Settings that may be changed in a resumed training: they do not change what is learned."""
 
 
@@ -52,6 +54,7 @@ class State:
         device: Where the network is.
         epoch_random: Random state at the start of the running epoch.
         is_compiled: Whether the steps are compiled; None before that is decided.
+        processes: Those that train together.
     """
 
     model: nn.Module
@@ -63,6 +66,7 @@ class State:
     device: torch.device
     epoch_random: dict[str, Tensor]
     is_compiled: bool | None = None
+    processes: Processes = ALONE
 
     def save(
         self, checkpoints: Checkpoints, identity: Mapping[str, Any], *, keeps_best: bool
@@ -89,16 +93,29 @@ class State:
             tensors |= prefixed("best", self.best.weights or {})
         if self.average is not None:
             tensors |= prefixed("average", self.average.weights)
+        if not self.processes.is_alone:
+            # what is divided is put together, what each has for itself is gathered
+            tensors = {**whole(tensors), **self._random_of_others()}
+        means = self.processes.gather(torch.tensor(self.means.sums(), dtype=torch.float64))
         state = {
             "identity": identity,
             "ledger": self.ledger.to_json(),
-            "means": self.means.sums(),
+            "means": self.means.totals(),
+            "means_of": [sums.tolist() for sums in means],
             "best": {"epoch": self.best.epoch, "value": self.best.value, "is_kept": has_best},
             "update": self.update.to_json(),
             "average": None if self.average is None else self.average.to_json(),
             "is_compiled": self.is_compiled,
         }
-        return checkpoints.save(self.ledger.step, tensors, state)
+        return checkpoints.save(self.ledger.step, tensors, state, is_writer=self.processes.is_first)
+
+    def _random_of_others(self) -> dict[str, Tensor]:
+        gathered = {n: self.processes.gather(t) for n, t in random_state(self.device).items()}
+        return {
+            f"random_of.{rank}.{name}": states[rank]
+            for name, states in gathered.items()
+            for rank in range(1, self.processes.size)
+        }
 
     def resume(
         self, checkpoints: Checkpoints, identity: Mapping[str, Any]
@@ -129,12 +146,17 @@ class State:
         copy_weights(current, saved)
         self.update.load(under("update", tensors), state["update"])
         self.ledger.load(state["ledger"])
-        self.means.load(state["means"])
+        rank, size = self.processes.rank, self.processes.size
+        means = state.get("means_of", [state["means"]])
+        rest = state["means"] if self.processes.is_first else [0.0] * len(state["means"])
+        self.means.load(means[rank] if len(means) == size else rest)
         self._load_best(state["best"], under("best", tensors))
         if self.average is not None:
             self.average.load(under("average", tensors), state["average"])
         self.is_compiled = state.get("is_compiled")
-        random = under("random", tensors)
+        random = under("random" if rank == 0 else f"random_of.{rank}", tensors)
+        if not random:  # one process more than before goes on with the numbers it has drawn
+            random = random_state(self.device)
         set_random_state(random, self.device)
         if not self.ledger.position:
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import NoReturn
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from deepwell.engine.finite import birthplace, explain_gradient, explain_loss
 from deepwell.engine.interfaces import TaskLike
+from deepwell.engine.parallel import Parallel
 from deepwell.engine.persistence import State
 from deepwell.engine.precision import Precision
 from deepwell.engine.skipping import Skipping
@@ -27,9 +29,19 @@ class Safeguard:
         task: Gives the loss.
         precision: What the network computes with.
         skips: Whether bad steps are left out instead of ending the training.
+        parallel: Several processes that must all stop, or all leave the step out; or None.
     """
 
-    def __init__(self, state: State, *, task: TaskLike, precision: Precision, skips: bool) -> None:
+    def __init__(
+        self,
+        state: State,
+        *,
+        task: TaskLike,
+        precision: Precision,
+        skips: bool,
+        parallel: Parallel | None = None,
+    ) -> None:
+        self._parallel = parallel
         self._state = state
         self._task = task
         self._precision = precision
@@ -56,9 +68,10 @@ class Safeguard:
         if not self.reads_each_step:
             return True
         self._seen.append(batch)
-        if math.isfinite(loss.sum.item()):
+        is_bad = not math.isfinite(loss.sum.item())
+        if not self._state.processes.any(is_bad):
             return True
-        self._refuse("The loss", explain_loss(batch))
+        self._refuse("The loss", self._agreed(explain_loss(batch) if is_bad else ""))
         return False
 
     def prepares(self, correction: Tensor | None) -> bool:
@@ -69,17 +82,39 @@ class Safeguard:
         """
         state = self._state
         is_good = self._skipping is None or not self._skipping.is_due
-        if is_good and not state.update.prepare(correction):
-            self._refuse("A gradient", explain_gradient(state.model))
+        if is_good and self._is_bad_anywhere(not state.update.prepare(correction)):
+            self._refuse("A gradient", self._agreed(explain_gradient(state.model)))
             is_good = False
         if not is_good and not state.ledger.first_skipped:
-            place = birthplace(state.model, self._task, self._seen, self._precision)
+            place = self._birthplace()
             state.ledger.first_skipped = f"the first was {self._here()}. {place}".rstrip()
         return is_good
 
+    def _is_bad_anywhere(self, is_bad: bool) -> bool:
+        """Return whether a gradient is bad; it is the same everywhere if it is not divided."""
+        is_divided = self._parallel is not None and self._parallel.is_sharded
+        return self._state.processes.any(is_bad) if is_divided else is_bad
+
+    def _agreed(self, text: str) -> str:
+        """Return the first text of all processes that is not empty."""
+        return next(filter(None, self._state.processes.gather_texts(text)), "")
+
+    def _birthplace(self) -> str:
+        """Say where a bad number came up first, in whichever process."""
+        state, parallel = self._state, self._parallel
+        if parallel is None:
+            return birthplace(state.model, self._task, self._seen, self._precision)
+        if parallel.is_sharded:  # one process cannot run it without the others
+            return ""
+        place = ""
+        # batch normalisation cannot read a single row alone
+        with parallel.norm.alone(), contextlib.suppress(ValueError):
+            place = birthplace(state.model, self._task, self._seen, self._precision)
+        return self._agreed(place)
+
     def refuse_weights(self) -> NoReturn:
         """End the training, because a search led to bad weights that were taken back."""
-        place = birthplace(self._state.model, self._task, self._seen, self._precision)
+        place = self._birthplace()
         self._fail(f"A weight is not a finite number at {self._here()}. {place}".rstrip(), _LOWER)
 
     def end_step(self, is_good: bool) -> None:
@@ -97,8 +132,7 @@ class Safeguard:
         """Stop because of a number that is not finite, or note that this step is left out."""
         what = f"{what} is not a finite number at {self._here()}."
         if self._skipping is None:
-            place = birthplace(self._state.model, self._task, self._seen, self._precision)
-            self._fail(f"{what} {place}".rstrip(), remedy)
+            self._fail(f"{what} {self._birthplace()}".rstrip(), remedy)
         if self._skipping.is_due:
             return
         self._skipping.is_due = True
@@ -115,7 +149,7 @@ class Safeguard:
             TrainingError: It is.
         """
         update = self._state.update
-        is_good = update.is_good()
+        is_good = not self._state.processes.any(not update.is_good())
         if is_good and math.isfinite(loss):
             return
         what = "A gradient" if math.isfinite(loss) else "The loss"
@@ -131,7 +165,7 @@ class Safeguard:
         Raises:
             TrainingError: So it is.
         """
-        if self._skipping is not None and self._state.means.sums()[1] == 0:
+        if self._skipping is not None and self._state.means.totals()[1] == 0:
             epoch = self._state.ledger.epoch + 1
             self._fail(f"No step of epoch {epoch} could be done.", "Look at the rows.")
         self.check_loss(loss)

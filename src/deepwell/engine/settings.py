@@ -17,6 +17,7 @@ from deepwell.engine.options import (
     ScheduleOptions,
 )
 from deepwell.engine.schedules import SCHEDULES
+from deepwell.engine.strategies import check_strategy
 from deepwell.errors import ConfigError, listing
 
 
@@ -99,6 +100,12 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     are left, and keeps it if it is faster."""
     device: str = "auto"
     """auto (a CUDA card if there is one, else the processor), cpu, cuda, cuda:1, mps."""
+    devices: int = Field(default=1, ge=1, le=1024)
+    """Processes that train together on this machine, one for each CUDA card, or on the
+    processor."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """What several processes do: each has the whole network (ddp), or a part of every weight
+    (fsdp), for networks that are too large for one card."""
 
     log_every: int = Field(default=50, ge=1)
     """Optimizer steps between two readings of the running loss."""
@@ -135,6 +142,15 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
         if betas is not None and not all(0 <= beta < 1 for beta in betas):
             raise ValueError("Both must be at least 0 and below 1")
         return betas
+
+    @model_validator(mode="after")
+    def _device_fits_the_devices(self) -> EngineSettings:
+        if self.devices > 1 and (self.device == "mps" or ":" in self.device):
+            raise ValueError(
+                f"device={self.device} is one device, and devices={self.devices} asks for "
+                "several: choose device=auto, cpu or cuda."
+            )
+        return self
 
     @model_validator(mode="after")
     def _options_fit_the_optimizer(self) -> EngineSettings:
@@ -196,6 +212,7 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
                 "sharpness does not go with precision=fp16, which may drop a step half-way: use "
                 "bf16 or fp32."
             )
+        check_strategy(self, size=self.devices)
         if self.compile == "on":
             self._check_compilable()
         last = self.averaging.last_epochs

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from deepwell.engine.sharding import divided_like
 from deepwell.errors import RunError
 
 Scalars = dict[str, dict[str, Any]]
@@ -82,7 +83,8 @@ def load_optimizer_state(
             state.setdefault(int(index), {}).setdefault(key, []).append(tensor.clone())
             continue
         if tensor.shape == parameter.shape:
-            tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
+            laid_out = torch.empty_like(parameter, dtype=tensor.dtype)
+            tensor = laid_out.copy_(divided_like(tensor, parameter))
         state.setdefault(int(index), {})[key] = tensor.clone()
     for values in state.values():
         if "func_evals" in values:  # L-BFGS: an empty list has left no trace

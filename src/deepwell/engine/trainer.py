@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from deepwell.engine.averaging import WeightAverage
-from deepwell.engine.batches import TensorBatches, as_batches, seed_of
+from deepwell.engine.batches import IterableBatches, TensorBatches, as_batches, seed_of
 from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
 from deepwell.engine.checkpoint import Checkpoints
@@ -24,6 +24,7 @@ from deepwell.engine.ledger import Ledger
 from deepwell.engine.means import RunningMeans
 from deepwell.engine.mixing import Mixing, MixingTask
 from deepwell.engine.optimizers import OPTIMIZERS
+from deepwell.engine.parallel import Parallel
 from deepwell.engine.persistence import State, identity_of
 from deepwell.engine.precision import (
     choose_precision,
@@ -31,14 +32,16 @@ from deepwell.engine.precision import (
     lay_channels_last,
     wants_channels_last,
 )
+from deepwell.engine.processes import joined_processes
 from deepwell.engine.result import FitResult
 from deepwell.engine.safeguard import Safeguard
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.snapshot import random_state, set_random_state
+from deepwell.engine.strategies import check_strategy
 from deepwell.engine.symmetry import explain_symmetry
 from deepwell.engine.update import Update
 from deepwell.engine.validation import validate
-from deepwell.errors import ConfigError, TrainingError
+from deepwell.errors import ConfigError, DataError, TrainingError
 from deepwell.types import Batch, Loss
 
 
@@ -74,23 +77,30 @@ class Trainer:
     ) -> None:
         if seed < 0:
             raise ConfigError(f"A seed must be 0 or more. Got: seed={seed}.")
+        self.processes = joined_processes()
+        check_strategy(settings, size=self.processes.size)
         self.device = resolve_device(settings.device)
         self.settings = settings
         change = settings.regularisation
         self.task = MixingTask(task) if change.mixup or change.cutmix else task
         self._mixing = Mixing(change, seed=seed) if change.changes_rows else None
         self.seed = seed
-        self.callbacks = Callbacks(callbacks)
+        self.callbacks = Callbacks(callbacks if self.processes.is_first else ())
         self.checkpoints = checkpoints
         self.is_interrupted = False
         self.model = model
         _check_trainable(model)
         self._place(batches, val_batches)
         self.notes = explain_symmetry(model)
+        self.parallel = self._divide()
         self.state = self._new_state(task.score_names)
         self.ledger, self.means = self.state.ledger, self.state.means
         self.safeguard = Safeguard(
-            self.state, task=self.task, precision=self.precision, skips=settings.on_nan == "skip"
+            self.state,
+            task=self.task,
+            precision=self.precision,
+            skips=settings.on_nan == "skip",
+            parallel=self.parallel,
         )
         self.compilation = ""
         self._guard = InterruptGuard()
@@ -103,7 +113,8 @@ class Trainer:
         val_batches: Batches | Iterable[Any] | None,
     ) -> None:
         """Move network and rows to the device, and decide what to compute with."""
-        last = wants_channels_last(self.model)
+        is_sharded = not self.processes.is_alone and self.settings.strategy == "fsdp"
+        last = wants_channels_last(self.model) and not is_sharded
         self.model.to(self.device)
         if last:
             lay_channels_last(self.model)
@@ -140,6 +151,28 @@ class Trainer:
         except Exception:  # whatever is wrong with the network, the first step says it better
             return 0.0
 
+    def _divide(self) -> Parallel | None:
+        """Return how the processes train together, or None if there is only this one."""
+        processes, strategy = self.processes, self.settings.strategy
+        if processes.is_alone:
+            return None
+        if isinstance(self.batches, IterableBatches):
+            raise DataError(
+                "Several processes must agree on the order of the rows: give them as "
+                f"TensorBatches. Got: {type(self.batches.source).__name__}."
+            )
+        parallel = Parallel(self.model, processes, is_sharded=strategy == "fsdp")
+        self.model = parallel.model
+        self.notes += (parallel.note(self.batches.batch_size),)
+        return parallel
+
+    @property
+    def parallel_in_force(self) -> Parallel:
+        """How several processes train together, where there are several."""
+        if self.parallel is None:
+            raise TrainingError("There is one process only.")
+        return self.parallel
+
     def _new_state(self, score_names: Sequence[str]) -> State:
         settings, model = self.settings, self.model
         average = None
@@ -156,18 +189,23 @@ class Trainer:
             model=model,
             update=update,
             ledger=Ledger(),
-            means=RunningMeans(score_names, self.device),
+            means=RunningMeans(score_names, self.device, self.processes),
             best=BestEpoch(settings.monitor, score_names=score_names),
             average=average,
             device=self.device,
             epoch_random=random_state(self.device),
+            processes=self.processes,
         )
 
     @contextlib.contextmanager
     def session(self) -> Generator[None]:
         """Seed, take over Ctrl-C and matrix precision, and give all of it back at the end."""
         cards = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cards), self.precision.in_force(), self._guard:
+        together = contextlib.nullcontext()
+        if self.parallel is not None:
+            together = self.parallel.in_force(self.task, self.batches.epoch(0), self.device)
+        fork = torch.random.fork_rng(devices=cards)
+        with fork, self.precision.in_force(), self._guard, together:
             self._begin()
             try:
                 self.callbacks.fit_started(self.view())
@@ -177,7 +215,8 @@ class Trainer:
                 self.callbacks.fit_ended(self.view())
 
     def _begin(self) -> None:
-        torch.manual_seed(seed_of(self.seed, 2))
+        rank = self.processes.rank  # dropout and the like differ between processes
+        torch.manual_seed(seed_of(self.seed, 2, *([rank] if rank else [])))
         self.forget_gradients()
         self._clock = time.perf_counter()
         if self.checkpoints is not None:
@@ -205,17 +244,25 @@ class Trainer:
             return self._mixing.stream(rows, self.ledger.epoch, self.ledger.position)
         return rows
 
-    def note(self, batch: Batch, loss: Loss, outputs: Tensor) -> None:
-        """Count a batch and add its loss and scores to the running means."""
-        self.note_scores(batch, loss, self.task.scores(outputs.detach(), batch.targets))
+    def note(self, batch: Batch, loss: Loss, outputs: Tensor, *, rows: int | None = None) -> None:
+        """Count a batch and add its loss and scores to the running means.
 
-    def note_scores(self, batch: Batch, loss: Loss, scores: Mapping[str, Tensor]) -> None:
+        Args:
+            batch: The rows of this process.
+            loss: Of these rows.
+            outputs: Of the network for these rows.
+            rows: Rows in all processes, if there are several.
+        """
+        scores = self.task.scores(outputs.detach(), batch.targets)
+        self.note_scores(batch, loss, scores, rows=rows)
+
+    def note_scores(
+        self, batch: Batch, loss: Loss, scores: Mapping[str, Tensor], *, rows: int | None = None
+    ) -> None:
         """Count a batch and add its loss and scores, (batch,), to the running means."""
-        if not self.safeguard.accepts(batch, loss):
-            self.ledger.note_batch(len(batch.targets))
-            return
-        self.means.add(loss, scores, batch.weight)
-        self.ledger.note_batch(len(batch.targets))
+        if self.safeguard.accepts(batch, loss):
+            self.means.add(loss, scores, batch.weight)
+        self.ledger.note_batch(len(batch.targets) if rows is None else rows)
 
     def scale(self, loss: Tensor) -> Tensor:
         """Return the loss as its gradient shall be taken: larger in 16-bit training."""
@@ -268,11 +315,18 @@ class Trainer:
             ledger.stopped = f"Reached the limit of {ledger.step:,} steps."
         if ledger.stopped is not None:
             return
-        if self._guard.is_pressed:
+        if self._is_pressed():
             self.is_interrupted = True
             self._save()
         elif settings.checkpoint_every and ledger.step % settings.checkpoint_every == 0:
             self._save()
+
+    def _is_pressed(self) -> bool:
+        """Return whether Ctrl-C was pressed; processes agree, on cards when losses are read."""
+        pressed = self._guard.is_pressed
+        if self.processes.is_alone or self.device.type == "cpu":
+            return self.processes.any(pressed)
+        return self.ledger.step % self.settings.log_every == 0 and self.processes.any(pressed)
 
     def close_epoch(self) -> None:
         """Validate, write the record, keep the best weights and decide whether to go on."""
@@ -284,7 +338,12 @@ class Trainer:
             val: dict[str, float] = {}
             if self.val_batches is not None:
                 val = validate(
-                    self.model, self.task, self.val_batches, self.precision, device=self.device
+                    self.model,
+                    self.task,
+                    self.val_batches,
+                    self.precision,
+                    device=self.device,
+                    parallel=self.parallel,
                 )
                 self.safeguard.check_val(val["loss"])
             is_best = self._compare((val or train)[self.settings.monitor])
@@ -303,8 +362,9 @@ class Trainer:
         self.means.reset()
         self._decide()
         self._heed(self.callbacks.epoch_ended(self.view()))
-        self.is_interrupted = self._guard.is_pressed
-        if not self.is_running or (self.checkpoints is not None and self.checkpoints.is_due):
+        self.is_interrupted = self.processes.any(self._guard.is_pressed)
+        is_due = self.checkpoints is not None and self.checkpoints.is_due
+        if self.processes.any(is_due and self.processes.is_first) or not self.is_running:
             self._save()
 
     @contextlib.contextmanager
@@ -316,7 +376,10 @@ class Trainer:
             return
         average.after_epoch(self.model, self.ledger.epoch + 1)
         with average.in_place(self.model):
-            average.refresh(self.model, self.batches, self.ledger.epoch, self.precision)
+            rows = self.batches.epoch(self.ledger.epoch)
+            if self.parallel is not None:
+                rows = map(self.parallel.share, rows)
+            average.refresh(self.model, rows, self.precision)
             yield
 
     def finish(self) -> FitResult:
@@ -336,6 +399,8 @@ class Trainer:
             skipped = self._count("step", ledger.skipped)
             stopped += f" {skipped} left out because of numbers that are not finite; "
             stopped += ledger.first_skipped
+        if self.parallel is not None:
+            self.model = self.parallel.release()
         self.model.eval()
         return FitResult(
             history=ledger.history,
@@ -376,14 +441,15 @@ class Trainer:
         )
 
     def _log(self) -> None:
-        loss, weight, *_ = self.means.sums()
+        loss, weight, *_ = self.means.totals()
         self.safeguard.check_loss(loss)
         self.ledger.read_window(loss, weight)
         self._heed(self.callbacks.step_logged(self.view()))
 
     def _heed(self, wish: Stop | None) -> None:
-        if wish is not None and self.ledger.stopped is None:
-            self.ledger.stopped = wish.reason
+        said = self.processes.share("" if wish is None else f"!{wish.reason}")
+        if said and self.ledger.stopped is None:
+            self.ledger.stopped = said[1:]
 
     def _compare(self, value: float) -> bool:
         """Note whether the epoch that ends now is the best so far, and keep its weights."""

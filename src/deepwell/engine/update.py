@@ -15,6 +15,7 @@ from deepwell.engine.plateau import Plateau
 from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.schedules import SCHEDULES
 from deepwell.engine.settings import EngineSettings
+from deepwell.engine.sharding import here, whole_tensor
 from deepwell.engine.snapshot import Scalars, load_optimizer_state, optimizer_state
 
 
@@ -96,7 +97,8 @@ class Update:
             if self._clip_norm is not None:
                 nn.utils.clip_grad_norm_(self.parameters, self._clip_norm, foreach=True)
         elif self._clip_norm is not None:
-            sizes = [nn.utils.clip_grad_norm_(self.parameters, self._clip_norm, foreach=True)]
+            size = nn.utils.clip_grad_norm_(self.parameters, self._clip_norm, foreach=True)
+            sizes = [whole_tensor(size)]
         else:
             sizes = _norms(gradients)
         if self._scaler is not None:
@@ -239,7 +241,11 @@ class _CompiledStep:
 
 
 def _norms(gradients: list[Tensor]) -> list[Tensor]:
-    """Return the norm of each gradient; it is finite if and only if all numbers in it are."""
+    """Return the norm of each gradient, or of the part of it that this process has.
+
+    It is finite if and only if all numbers in it are.
+    """
     # torch has no public name for norms of many tensors in one call
-    norms = torch._foreach_norm(gradients)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
+    parts = [here(gradient) for gradient in gradients]
+    norms = torch._foreach_norm(parts)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
     return list(norms)

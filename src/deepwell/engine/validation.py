@@ -7,7 +7,9 @@ from torch import nn
 
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.means import RunningMeans
+from deepwell.engine.parallel import Parallel
 from deepwell.engine.precision import Precision
+from deepwell.engine.processes import ALONE
 
 
 @torch.no_grad()
@@ -18,6 +20,7 @@ def validate(
     precision: Precision,
     *,
     device: torch.device,
+    parallel: Parallel | None = None,
 ) -> dict[str, float]:
     """Return the means over all rows, with their weights.
 
@@ -29,11 +32,14 @@ def validate(
         batches: On the device.
         precision: What to compute with.
         device: Where network and rows are.
+        parallel: The processes that share the rows, each row once; None: this one has all.
     """
-    means = RunningMeans(task.score_names, device)
+    processes = ALONE if parallel is None else parallel.processes
+    means = RunningMeans(task.score_names, device, processes)
     was_training = model.training
     model.eval()
-    for batch in batches.epoch(0):
+    for whole in batches.epoch(0):
+        batch = whole if parallel is None else parallel.share(whole)
         # no inference_mode: what a module caches in it could not be used in training
         with precision.autocast():
             loss, outputs = task.training_step(model, batch)

@@ -48,7 +48,9 @@ def build_optimizer(model: nn.Module, settings: EngineSettings) -> torch.optim.O
     entry = OPTIMIZERS[settings.optimizer]
     decay = entry.weight_decay if settings.weight_decay is None else settings.weight_decay
     groups: Any = parameter_groups(model, 0.0 if entry.is_searching else decay)
-    device = next(iter(groups[0]["params"])).device
+    some = next(iter(groups[0]["params"]))
+    # torch's fused steps do not know weights that are divided over processes
+    fuses_on = "" if hasattr(some, "device_mesh") else some.device.type
     if settings.optimizer == "muon":
         groups = _with_hidden_matrices(groups, model)
     if settings.layer_decay is not None:
@@ -58,12 +60,12 @@ def build_optimizer(model: nn.Module, settings: EngineSettings) -> torch.optim.O
     if entry.is_searching:  # its weight decay is a penalty, see `Penalty`
         groups = groups[0]["params"]
     kind = getattr(import_module(entry.module), entry.class_name)
-    return kind(groups, **_options(entry, settings, device.type))
+    return kind(groups, **_options(entry, settings, fuses_on))
 
 
-def _options(entry: OptimizerEntry, settings: EngineSettings, device: str) -> dict[str, Any]:
+def _options(entry: OptimizerEntry, settings: EngineSettings, fuses_on: str) -> dict[str, Any]:
     options: dict[str, Any] = {"lr": base_rate(settings), **entry.fixed}
-    if device in entry.fused_on:
+    if fuses_on in entry.fused_on:
         options["fused"] = True
     elif entry.has_foreach:
         options["foreach"] = True
