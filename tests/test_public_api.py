@@ -23,12 +23,12 @@ EXPORTS = [
 OPTIONS = {
     "train": [
         "--augment", "--batch-size", "--calibrate", "--class-weight", "--config", "--cost",
-        "--coverage", "--delimiter", "--device", "--epochs", "--fail-on-leak", "--group",
-        "--ignore", "--image-size", "--kind", "--learning-rate", "--model", "--name", "--runs",
-        "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
+        "--coverage", "--delimiter", "--device", "--devices", "--epochs", "--fail-on-leak",
+        "--group", "--ignore", "--image-size", "--kind", "--learning-rate", "--model", "--name",
+        "--runs", "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
         "--threshold", "--time", "--weight", "DATA",
     ],
-    "resume": ["--data", "RUN"],
+    "resume": ["--data", "--devices", "RUN"],
     "predict": ["--output", "DATA", "MODEL"],
     "evaluate": ["--output", "--success", "DATA", "MODEL"],
     "report": ["--open", "RUN"],

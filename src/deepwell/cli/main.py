@@ -10,10 +10,11 @@ import typer
 from typer.core import TyperGroup
 
 from deepwell.cli import data, evaluate, models, predict, report, resume, summary, train
+from deepwell.engine.launch import hand_over
 from deepwell.errors import DeepwellError
 from deepwell.version import __version__
 
-EXIT_INTERRUPTED = 130
+EXIT_INTERRUPTED, EXIT_FAILED = 130, 3
 TOO_LARGE = (
     "The memory of this machine is not enough for it: take fewer rows, smaller pictures, "
     "a smaller engine.batch_size or a smaller network."
@@ -28,15 +29,16 @@ class Verbs(TyperGroup):
         try:
             return super().invoke(ctx)
         except DeepwellError as error:
-            print(f"error: {one_line(error)}", file=sys.stderr)
+            _complain(error)
             raise typer.Exit(error.exit_code) from error
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            print(f"error: {TOO_LARGE}", file=sys.stderr)
+            _complain(DeepwellError(TOO_LARGE))
             raise typer.Exit(DeepwellError.exit_code) from error
         except KeyboardInterrupt as error:
-            _say_stopped(error)
+            if not hand_over(error):
+                _say_stopped(error)
             raise typer.Exit(EXIT_INTERRUPTED) from error
 
 
@@ -59,6 +61,12 @@ def one_line(error: DeepwellError) -> str:
         "There is no column 'a b'."
     """
     return " ".join(str(error).split())
+
+
+def _complain(error: DeepwellError) -> None:
+    """Print a mistake, or hand it over to the process that launched this one and others."""
+    if not hand_over(error):
+        print(f"error: {one_line(error)}", file=sys.stderr)
 
 
 def _say_stopped(error: KeyboardInterrupt) -> None:
@@ -114,3 +122,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except Exception as error:
+        if not hand_over(error):
+            raise
+        sys.exit(EXIT_FAILED)

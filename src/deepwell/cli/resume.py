@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -17,14 +18,29 @@ def resume(
     data: Annotated[
         str | None, typer.Option(help="Where the data are now, if they have moved.")
     ] = None,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes that train together, if other than before.")
+    ] = None,
 ) -> None:
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
     from deepwell.cli.render import say, show_result
+    from deepwell.config import merge
     from deepwell.engine import Progress
+    from deepwell.engine.processes import joined_processes
+    from deepwell.runs import RunFolder
+    from deepwell.workflows.many import command_in_processes
     from deepwell.workflows.resume import resume as go_on
 
     stop_cleanly()
-    result = go_on(run, data, callbacks=[Progress()], say=say)
+    config = RunFolder.open(run).read_config()
+    if devices is not None:
+        config = merge(config, {"engine": {"devices": devices}})
+    code = command_in_processes(config, sys.argv[1:])
+    if code is not None:
+        raise typer.Exit(code)
+    result = go_on(run, data, devices=devices, callbacks=[Progress()], say=say)
+    if not joined_processes().is_first:
+        return
     show_result(result.folder.path, result.summary)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -111,6 +112,9 @@ def train(
         float | None,
         typer.Option(help="Sets or intervals that hold the truth: 0.9.", rich_help_panel=ANSWERS),
     ] = None,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes that train together.", rich_help_panel=TRAINING)
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings as TOML.", rich_help_panel=TRAINING)
     ] = None,
@@ -143,6 +147,7 @@ def train(
         "engine.batch_size": batch_size,
         "engine.learning_rate": learning_rate,
         "engine.device": device,
+        "engine.devices": devices,
         "seed": seed,
         "decide.threshold": threshold,
         "decide.cost": cost,
@@ -153,10 +158,17 @@ def train(
 
     from deepwell.cli.render import say, show_result
     from deepwell.engine import Progress
+    from deepwell.engine.processes import joined_processes
+    from deepwell.workflows.many import command_in_processes
     from deepwell.workflows.train import train as run
 
     stop_cleanly()
+    code = command_in_processes(settings, sys.argv[1:])
+    if code is not None:
+        raise typer.Exit(code)
     result = run(data, name=name, runs=runs, settings=settings, callbacks=[Progress()], say=say)
+    if not joined_processes().is_first:
+        return
     show_result(result.folder.path, result.summary)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:
         raise typer.Exit(EXIT_MISSED)

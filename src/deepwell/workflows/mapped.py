@@ -21,6 +21,7 @@ from deepwell.data.storing import Recipe, StoredData, store
 from deepwell.data.stream import Stream
 from deepwell.data.survey import Survey, open_stream, survey
 from deepwell.engine.optimizers import OPTIMIZERS
+from deepwell.engine.processes import joined_processes
 from deepwell.errors import ConfigError, SplitError, listing
 from deepwell.nn.augment.settings import refuse_without_pictures
 from deepwell.tasks import Task, formulate
@@ -59,8 +60,10 @@ def prepare_as_asked(
     is_mapped, why = wants_mapping(data, asked.data)
     if why:
         say(why)
-    way = prepare_mapped if is_mapped else prepare
-    return way(data, overrides, module=module, say=say)
+    if not is_mapped:
+        return prepare(data, overrides, module=module, say=say)
+    with joined_processes().in_turn():  # the first stores the rows, the others find them
+        return prepare_mapped(data, overrides, module=module, say=say)
 
 
 def prepare_mapped(

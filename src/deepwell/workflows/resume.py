@@ -10,9 +10,12 @@ import numpy as np
 from torch import nn
 
 from deepwell.artifact.architecture import CUSTOM
+from deepwell.config import merge
+from deepwell.engine.processes import joined_processes
 from deepwell.errors import RunError
 from deepwell.runs import RunFolder
 from deepwell.workflows.finish import TrainResult
+from deepwell.workflows.many import processes_to_start, run_in_processes
 from deepwell.workflows.mapped import prepare_as_asked
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.run import execute
@@ -23,6 +26,7 @@ def resume(
     data: Any = None,
     *,
     model: nn.Module | None = None,
+    devices: int | None = None,
     callbacks: Sequence[object] = (),
     say: Say | None = None,
 ) -> TrainResult:
@@ -32,6 +36,8 @@ def resume(
         path: The run folder.
         data: Needed only if the run was trained on an object of Python instead of a file.
         model: Needed only if the run trained the user's own network.
+        devices: Processes that train together; None: as many as before. With the same number the
+            result is equal bit for bit, with another one within rounding.
         callbacks: Told about steps and epochs.
         say: Called with each finding, in words; None is silent.
 
@@ -60,6 +66,23 @@ def resume(
             f"{run.path} trained a network of your own: resume it from Python with "
             f'deepwell.resume("{run.path}", model=…), and give the network as it was built.'
         )
+    if devices is not None:
+        config = merge(config, {"engine": {"devices": devices}})
+    processes = processes_to_start(config)
+    if processes:
+        return run_in_processes(
+            "resume",
+            {"path": str(path), "data": None if data is None else str(data), "devices": processes},
+            processes=processes,
+            objects={
+                "data in memory": not isinstance(source, str | Path),
+                "a network of your own": model is not None,
+                "callbacks": callbacks,
+            },
+            say=say,
+        )
+    if not joined_processes().is_first:
+        say = lambda text: None
     prepared = prepare_as_asked(source, config, module=model, say=say)
     _require_same_data(run, prepared, manifest["data"]["digest"])
     return execute(run, prepared, module=model, callbacks=callbacks, say=say, resume=True)

@@ -15,6 +15,7 @@ from torch import nn
 from deepwell.artifact import Predictor
 from deepwell.artifact.architecture import CUSTOM
 from deepwell.engine import Checkpoints, resolve_device
+from deepwell.engine.processes import joined_processes, refuse_to_end
 from deepwell.errors import OutputError
 from deepwell.files import write_json
 from deepwell.models import example_inputs, summarize
@@ -22,6 +23,7 @@ from deepwell.runs import Recorder, RunFolder, describe_hardware, describe_versi
 from deepwell.workflows.decide import decision_notes
 from deepwell.workflows.finish import TrainResult, finish, save_model
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
+from deepwell.workflows.many import tell_summary
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.race import race
 from deepwell.workflows.seen_rows import write_seen_rows
@@ -29,6 +31,8 @@ from deepwell.workflows.seen_rows import write_seen_rows
 
 def describe(run: RunFolder, prepared: Prepared) -> None:
     """Write what is known before training: settings, data, split."""
+    if not joined_processes().is_first:
+        return
     with _cleaned_up(run):
         run.set_state("running")
         run.write_config(_config(prepared))
@@ -52,6 +56,8 @@ def execute(
     Raises:
         KeyboardInterrupt: Stopped by Ctrl-C; the message says how to resume.
     """
+    if not joined_processes().is_first:
+        return _follow(run, prepared, module, resume=resume, say=say)
     go_on = _how_to_go_on(run, prepared)
     with _cleaned_up(run, go_on):
         run.set_state("running")
@@ -66,13 +72,27 @@ def execute(
                 return _score(run, prepared, learned, say)
         except KeyboardInterrupt:
             what = "Stopped while scoring the test rows."
-        raise _keep_best(run, prepared, learned, what, go_on)
+        stop = _keep_best(run, prepared, learned, what, go_on)
+        tell_summary(None)
+        raise stop
+
+
+def _follow(
+    run: RunFolder, prepared: Prepared, module: nn.Module | None, *, resume: bool, say: Say
+) -> TrainResult:
+    """Do the part of a process that is not the first: it trains, and hears what came out."""
+    learned = _learn(run, prepared, module, [], resume, say)
+    summary = tell_summary(None)
+    if summary is None:
+        raise KeyboardInterrupt
+    return TrainResult(run, summary, learned.predictor)
 
 
 def _score(run: RunFolder, prepared: Prepared, learned: Learned, say: Say) -> TrainResult:
     say("Scoring the test rows, once, beside the baselines")
     result = finish(run, prepared, learned)
     run.set_state("finished")
+    tell_summary(result.summary)
     return result
 
 
@@ -90,7 +110,7 @@ def _learn(
         prepared.train, prepared.schema, prepared.task, prepared.settings, module
     )
     predictor = assemble(encoders, prepared.task, prepared.schema, prepared.settings, module)
-    if not resume:
+    if not resume and joined_processes().is_first:
         write_json(run / "layers.json", _layers(predictor))
     return learn(
         predictor,
@@ -140,6 +160,7 @@ def _cleaned_up(run: RunFolder, go_on: str = "") -> Generator[None]:
     try:
         yield
     except BaseException as error:
+        refuse_to_end()
         if not run.has_checkpoint:
             run.remove()
             raise
@@ -164,6 +185,7 @@ def _manifest(prepared: Prepared) -> dict[str, Any]:
         if _is_command()
         else "deepwell.train(…)",
         "seed": prepared.settings.seed,
+        "processes": joined_processes().size,
         "versions": describe_versions(),
         "hardware": describe_hardware(str(resolve_device(prepared.settings.engine.device))),
         "data": {

@@ -9,9 +9,11 @@ from typing import Any
 from torch import nn
 
 from deepwell.config import merge
+from deepwell.engine.processes import joined_processes
 from deepwell.runs import RunFolder
 from deepwell.workflows.finish import TrainResult
 from deepwell.workflows.look import look
+from deepwell.workflows.many import new_run, processes_to_start, require_one_model, run_in_processes
 from deepwell.workflows.mapped import prepare_as_asked
 from deepwell.workflows.prepare import Say
 from deepwell.workflows.run import describe, execute
@@ -58,15 +60,33 @@ def train(
         ['mae', 'median_error', 'r2', 'rmse']
     """
     say = say or (lambda text: None)
-    RunFolder.check_place(Path(runs), name)
     module = model if isinstance(model, nn.Module) else None
     overrides = dict(settings or {})
     if target is not None:
         overrides["target"] = (target,) if isinstance(target, str) else tuple(target)
     if isinstance(model, str):
         overrides = merge(overrides, {"model": {"name": model}})
+    devices = processes_to_start(overrides)
+    if devices:
+        RunFolder.check_place(Path(runs), name)
+        return run_in_processes(
+            "train",
+            {"data": str(data), "name": name, "runs": str(runs), "settings": overrides},
+            processes=devices,
+            objects={
+                "data in memory": not isinstance(data, str | Path),
+                "a network of your own": module is not None,
+                "callbacks": callbacks,
+            },
+            say=say,
+        )
+    if joined_processes().is_first:
+        RunFolder.check_place(Path(runs), name)
+    else:
+        say = lambda text: None
     prepared = look(prepare_as_asked(data, overrides, module=module, say=say), say)
+    require_one_model(prepared.settings)
     label = prepared.settings.model.name if module is None else type(module).__name__.lower()
-    run = RunFolder.create(Path(runs), name, fallback=f"{prepared.source.name}-{label}")
+    run = new_run(Path(runs), name, fallback=f"{prepared.source.name}-{label}")
     describe(run, prepared)
     return execute(run, prepared, module=module, callbacks=callbacks, say=say)
