@@ -96,7 +96,7 @@ def test_the_numbers_are_those_of_the_workflow(tmp_path: Path):
         "model": {"name": "mlp"},
     }
     ready = prepare(frame.with_columns(price), overrides, module=None, say=lambda text: None)
-    encoders = fit_encoders(ready.train, ready.schema, ready.settings, None)
+    encoders = fit_encoders(ready.train, ready.schema, ready.task, ready.settings, None)
     network = assemble(encoders, ready.task, ready.schema, ready.settings, None)
     learned = learn(network, ready.train, ready.val, settings=ready.settings)
     estimator = DeepRegressor("mlp", epochs=3, random_state=5).fit(frame, price)

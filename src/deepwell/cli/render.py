@@ -129,7 +129,7 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
     console.print(f"{scores['rows']:,} rows, task {scores['task']}")
     console.print(table)
     if scores["seen"] and scores["seen"]["sentence"]:
-        console.print(f"[yellow]{escape(scores['seen']['sentence'])}[/yellow]", soft_wrap=True)
+        console.print(f"[yellow]{escape(scores['seen']['sentence'])}[/yellow]")
     _show_success(scores["success"])
 
 

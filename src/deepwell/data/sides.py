@@ -119,8 +119,8 @@ def plan_sides(
         >>> table = Table({"x": pl.Series(range(1000)), "y": pl.Series([0.5, 2.0] * 500)})
         >>> schema = infer_schema(table, targets=["y"])
         >>> rule = plan_sides(table, schema, SplitSettings(), num_rows=1000, seed=0)
-        >>> rule.basis, np.bincount(rule.sides(table, schema)).tolist()
-        ('inputs', [664, 138, 198])
+        >>> rule.basis, (np.bincount(rule.sides(table, schema)) / 1000).round(1).tolist()
+        ('inputs', [0.7, 0.1, 0.2])
     """
     val, test = _check_shares(settings)
     group, time = schema.name_of("group"), schema.name_of("time")
@@ -263,7 +263,7 @@ def uniform_of(keys: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
     """Return a number from 0 to below 1 for each key, the same in each process.
 
     Example:
-        >>> 0.4 < uniform_of(np.arange(1000), 0).mean() < 0.6
+        >>> bool(0.4 < uniform_of(np.arange(1000), 0).mean() < 0.6)
         True
     """
     return _uniform(keys.astype(np.uint64), seed)
