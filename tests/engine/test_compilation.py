@@ -50,6 +50,17 @@ def test_compiled_equals_eager_within_rounding():
 
 
 @needs_compiler
+@pytest.mark.parametrize("optimizer", ["rmsprop", "lion", "nadam"])
+def test_optimizers_take_the_same_steps_compiled(optimizer: str):
+    # rmsprop and lion are compiled; nadam, whose rate may be no tensor, stays as it is
+    changes = {"optimizer": optimizer, "learning_rate": 0.003, "schedule": "cosine"}
+    eager, _ = _train("off", mlp(), **changes)
+    compiled, _ = _train("on", mlp(), **changes)
+    for name, tensor in weights(eager).items():
+        torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+@needs_compiler
 def test_compiled_and_resumed_equals_never_stopped(tmp_path: Path):
     settings = engine(epochs=2, compile="on", checkpoint_every=1)
     rows = train_rows(weighted=True, augment=True)

@@ -38,6 +38,31 @@ def test_what_is_asked_for_is_taken():
         choose_precision("fp16", CPU, nn.Linear(2, 2), batch_rows=1)
 
 
+def test_auto_takes_bfloat16_where_dense_networks_gain(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: True)
+    recurrent = choose_precision("auto", CPU, nn.LSTM(4, 4), batch_rows=32)
+    assert recurrent.autocast_type == torch.bfloat16
+    assert "recurrent" in recurrent.sentence
+    dense = nn.Linear(784, 128)
+    assert choose_precision("auto", CPU, dense, batch_rows=128, work=3e9).autocast_type is not None
+    assert choose_precision("auto", CPU, dense, batch_rows=128, work=3e7).autocast_type is None
+    # bytes lose nothing in 8 bits of precision; tables of floats would
+    compiled = choose_precision("auto", CPU, dense, batch_rows=128, compiles_bytes=True)
+    assert compiled.autocast_type == torch.bfloat16
+
+
+def test_counting_the_work_of_a_batch_leaves_no_trace():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 12), nn.BatchNorm1d(12), nn.Dropout(0.5), nn.Linear(12, 3))
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = torch.get_rng_state()
+    work = precision.forward_work(model, (torch.randn(64, 6, generator=torch.Generator()),))
+    assert work == 2 * 64 * (6 * 12 + 12 * 3)
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+
+
 def test_matrix_precision_holds_only_inside():
     chosen = choose_precision("auto", CPU, nn.Linear(784, 128), batch_rows=128)
     before = torch.get_float32_matmul_precision()
