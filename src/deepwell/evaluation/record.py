@@ -13,6 +13,7 @@ from deepwell.data.schema import ColumnSpec, Schema
 from deepwell.errors import RunError
 from deepwell.files import read_json
 from deepwell.runs.folder import RunFolder
+from deepwell.runs.looks import read_looks
 
 Json = Mapping[str, Any]
 
@@ -31,6 +32,7 @@ class Record:
         result: The answer in short.
         lines: The lines of metrics.jsonl.
         config: The text of config.toml.
+        looks: Who scored the test rows, the first look first.
     """
 
     folder: Path
@@ -42,6 +44,7 @@ class Record:
     result: Json = field(default_factory=dict)
     lines: Sequence[Json] = ()
     config: str = ""
+    looks: Sequence[Json] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Record:
@@ -62,6 +65,7 @@ class Record:
             result=_read(run / "result.json"),
             lines=run.read_metrics(),
             config=config.read_text(encoding="utf-8") if config.is_file() else "",
+            looks=read_looks(run),
         )
 
     @property

@@ -93,6 +93,17 @@ def _apart(metric: Metric, difference: float | None) -> str:
     return number(size, 3)
 
 
+def size_text(metric: Metric, size: float | None) -> str:
+    """Write the size of a difference with its unit.
+
+    Example:
+        >>> from deepwell.evaluation.metrics import METRICS
+        >>> size_text(METRICS["accuracy"], 0.0123)
+        '1.23 percentage points of accuracy'
+    """
+    return f"{_apart(metric, size)} {_unit(metric)}"
+
+
 def _unit(metric: Metric) -> str:
     return f"percentage points of {_name(metric)}" if metric.unit == "share" else _name(metric)
 

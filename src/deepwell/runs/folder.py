@@ -35,13 +35,15 @@ class RunFolder:
     data.json         schema, task, split, notes, leaks, shift
     splits.parquet    row id and side of each row
     seen.npy          hash of each row of training and validation
+    tested.npy        hash of each test row
     metrics.jsonl     one line a logged step and an epoch
     layers.json       the layer table
     checkpoints/      what a resume needs
     model/            the portable model
     evaluation.json   scores, intervals, baselines, mistakes
     result.json       the answer in short, for programs
-    predictions.parquet  answers for the test rows
+    predictions.parquet  answers for the test rows, beside the truth
+    looks.json        who scored the test rows, and when
     report.html       the answer for people
     ================  ===============================================================
 

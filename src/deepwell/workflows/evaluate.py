@@ -10,7 +10,9 @@ from deepwell.evaluation import EvaluationSettings, parse_success
 from deepwell.evaluation import evaluate as judge
 from deepwell.files import write_json
 from deepwell.workflows.predict import check_output
-from deepwell.workflows.seen_rows import count_seen_rows
+from deepwell.workflows.seen_rows import count_seen_rows, note_look
+
+LOOK = "deepwell evaluate"
 
 
 def evaluate(
@@ -31,8 +33,9 @@ def evaluate(
         settings: Number of resamples and the like.
 
     Returns:
-        `task`, `targets`, `rows`, `metrics` (name → value, low, high), `success`, and `seen`: how
-        many of the rows the model has learned from (None if that cannot be known).
+        `task`, `targets`, `rows`, `metrics` (name → value, low, high), `success`; `seen`: how many
+        of the rows the model has learned from (None if that cannot be known); `looks`: how often
+        the run's own test rows were scored (None if none of them is among the rows).
 
     Raises:
         ArtifactError: The model folder is damaged, unsafe or too new.
@@ -59,6 +62,7 @@ def evaluate(
     scores = {name: evaluation[name] for name in ("task", "targets", "metrics", "success")}
     scores["rows"] = len(table)
     scores["seen"] = count_seen_rows(Path(model), table, predictor.schema)
+    scores["looks"] = note_look(Path(model), data, table, predictor.schema, LOOK)
     if target is not None:
         write_json(target, scores)
     return scores
