@@ -57,6 +57,7 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     console.print(_comparison(result, evaluation, settings.get("confidence", 0.95)))
     console.print(escape(result["verdict"]))
     _show_success(result["success"])
+    _show_findings(evaluation)
     training = result["training"]
     console.print(
         f"\n[dim]{plural(training['epochs'], 'epoch')}, {plural(training['steps'], 'step')} in "
@@ -66,6 +67,16 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     console.print(f"Model    {escape(str(run / 'model'))}", soft_wrap=True)
     for step in evaluation.get("next_steps", []):
         console.print(f"Next     {escape(step)}", soft_wrap=True)
+
+
+def _show_findings(evaluation: Mapping[str, Any]) -> None:
+    """Print the worst slice, and how often the test rows were used."""
+    found = (evaluation.get("slices") or {}).get("found") or []
+    if found:
+        console.print(f"Worst    {escape(found[0]['sentence'])}")
+    siblings = (evaluation.get("siblings") or {}).get("sentence")
+    if siblings:
+        console.print(f"[yellow]{escape(siblings)}[/yellow]")
 
 
 def _comparison(
@@ -128,8 +139,9 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
         table.add_row(METRICS[name].title, *metric_texts(name, score))
     console.print(f"{scores['rows']:,} rows, task {scores['task']}")
     console.print(table)
-    if scores["seen"] and scores["seen"]["sentence"]:
-        console.print(f"[yellow]{escape(scores['seen']['sentence'])}[/yellow]")
+    for finding in (scores["seen"], scores["looks"]):
+        if finding and finding["sentence"]:
+            console.print(f"[yellow]{escape(finding['sentence'])}[/yellow]")
     _show_success(scores["success"])
 
 

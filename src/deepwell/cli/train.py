@@ -67,6 +67,10 @@ def train(
             rich_help_panel=COLUMNS,
         ),
     ] = False,
+    fairness: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns whose groups are compared.", rich_help_panel=COLUMNS),
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option(help="regression, classification or multilabel.", rich_help_panel=TRAINING),
@@ -131,6 +135,7 @@ def train(
         "model.name": model,
         "evaluation.success": success,
         "evaluation.fail_on_leak": fail_on_leak or None,
+        "evaluation.fairness": split_names(fairness),
         "data.test": test,
         "data.delimiter": delimiter,
         "data.image_size": image_size,

@@ -17,6 +17,7 @@ from deepwell.evaluation.asked import metrics_of, primary_of
 from deepwell.evaluation.baselines import Baseline
 from deepwell.evaluation.calibration import Calibration, calibrate
 from deepwell.evaluation.intervals import (
+    FEWEST_GROUPS,
     Difference,
     Interval,
     Resamples,
@@ -41,8 +42,6 @@ MOST_POINTS = 2000
 """Points of the residual figure."""
 MOST_CLASSES = 200
 """A confusion matrix of more classes cannot be read."""
-FEWEST_GROUPS = 10
-"""With fewer groups in the test rows, single rows are drawn by the bootstrap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

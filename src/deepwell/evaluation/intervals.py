@@ -20,6 +20,8 @@ CELLS = 1_000_000
 WORK = 600_000_000
 """Rows × rankings × resamples that are spent on one model before fewer resamples are drawn."""
 FEWEST = 200
+FEWEST_GROUPS = 10
+"""With fewer groups in the test rows, single rows are drawn by the bootstrap."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from markupsafe import Markup
 
 from deepwell.evaluation import failures, findings, learning, story
 from deepwell.evaluation.decision_chapter import decision_chapter
+from deepwell.evaluation.looks import looks_chapter
 from deepwell.evaluation.numerals import count, plural
 from deepwell.evaluation.record import Record
+from deepwell.evaluation.slicing.chapters import fairness_chapter, slices_chapter
 from deepwell.files import write_text
 from deepwell.version import __version__
 
@@ -72,8 +74,11 @@ def chapters(record: Record) -> list[story.Chapter]:
         story.split_chapter(record),
         learning.training_chapter(record),
         failures.failures_chapter(record),
+        slices_chapter(record),
+        fairness_chapter(record),
         findings.calibration_chapter(record),
         decision_chapter(record),
+        looks_chapter(record),
         findings.mistakes_chapter(record),
         story.network_chapter(record),
         story.reproduction_chapter(record),

@@ -40,6 +40,10 @@ class EvaluationSettings(Settings):
     """Stop before training if such a column is found."""
     shift: bool = True
     """Compare training and test rows, before training, by a classifier that tells them apart."""
+    slices: bool = True
+    """Search the test rows for the values of columns, and pairs of them, on which it is worse."""
+    fairness: tuple[str, ...] = ()
+    """Columns whose groups are compared; they may be ignored as inputs."""
     cost_over: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Numbers: cost of each unit too high; the verdict is then given by the mean cost."""
     cost_under: float | None = Field(default=None, ge=0, allow_inf_nan=False)
@@ -52,6 +56,13 @@ class EvaluationSettings(Settings):
         if self.cost_over == 0 and self.cost_under == 0:
             raise ValueError("cost_over and cost_under are both 0: then no error costs anything.")
         return self
+
+    @field_validator("fairness", mode="before")
+    @classmethod
+    def _names_from_text(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
 
     @field_validator("baselines", mode="before")
     @classmethod

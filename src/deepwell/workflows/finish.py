@@ -16,10 +16,13 @@ from deepwell.data import Schema, Table
 from deepwell.evaluation import Evaluation, Training, evaluate, fit_baselines
 from deepwell.evaluation import report as report_page
 from deepwell.evaluation.decided import judge_decision
-from deepwell.files import atomic_path, write_json
+from deepwell.evaluation.looks import count_siblings
+from deepwell.evaluation.stored import write_answers
+from deepwell.files import write_json
 from deepwell.runs import RunFolder
-from deepwell.types import Predictions
+from deepwell.runs.looks import record_look
 from deepwell.workflows.learn import Learned
+from deepwell.workflows.parts import judge_parts
 from deepwell.workflows.prepare import Prepared
 
 
@@ -93,9 +96,13 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
         weight=_weight(prepared.test, schema),
         settings=settings.evaluation,
     )
-    write_json(run / "evaluation.json", _with_commands(scores, run))
-    _write_predictions(run, prepared.test, learned.predictor, predictions)
+    scores |= judge_parts(prepared, predictions)
+    columns = learned.predictor.answer_columns(predictions)
+    write_answers(run / "predictions.parquet", prepared.test, task, schema, columns)
+    record_look(run, "end of the training", rows=len(prepared.test))
     save_model(run, prepared, learned.predictor, evaluation)
+    scores["siblings"] = count_siblings(run.path)
+    write_json(run / "evaluation.json", _with_commands(scores, run))
     summary = summarize_result(run, prepared, learned, evaluation, time.perf_counter() - started)
     write_json(run / "result.json", summary)
     report_page.write(run.path)
@@ -133,15 +140,6 @@ def save_model(
 def _weight(table: Table, schema: Schema) -> NDArray[np.float64] | None:
     name = schema.name_of("weight")
     return None if name is None else table.series(name).cast(pl.Float64).to_numpy()
-
-
-def _write_predictions(
-    run: RunFolder, test: Table, predictor: Predictor, predictions: Predictions
-) -> None:
-    columns = predictor.answer_columns(predictions)
-    frame = pl.DataFrame([pl.Series("id", test.ids), *(c.alias(n) for n, c in columns.items())])
-    with atomic_path(run / "predictions.parquet") as temporary:
-        frame.write_parquet(temporary)
 
 
 def summarize_result(

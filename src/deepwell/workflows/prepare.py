@@ -35,6 +35,7 @@ from deepwell.evaluation import applicable, parse_success
 from deepwell.evaluation.asked import check_asked
 from deepwell.evaluation.leakage import Leak
 from deepwell.evaluation.shift import Shift
+from deepwell.evaluation.slicing import check_columns
 from deepwell.models import resolve as resolve_model
 from deepwell.models.catalog import MODELS
 from deepwell.nn.augment.settings import refuse_without_pictures
@@ -148,6 +149,7 @@ def prepare(
     resolved = pinned(resolved, targets)
     task = _fit_task(formulation, train, val, test, resolved)
     check_evaluation(resolved, task, schema)
+    check_columns(schema, test, resolved.evaluation.fairness)
     check_decision(resolved.decide, task)
     if not len(val):
         needs_rows(resolved.decide)
