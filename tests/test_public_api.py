@@ -13,7 +13,9 @@ EXPORTS = [
     "DeepRegressor",
     "Sequential",
     "__version__",
+    "compare",
     "evaluate",
+    "explore",
     "load",
     "predict",
     "resume",
@@ -23,7 +25,8 @@ EXPORTS = [
 OPTIONS = {
     "train": [
         "--augment", "--batch-size", "--calibrate", "--class-weight", "--config", "--cost",
-        "--coverage", "--delimiter", "--device", "--devices", "--epochs", "--fail-on-leak",
+        "--coverage", "--delimiter", "--device", "--devices", "--epochs",
+        "--fail-on-leak", "--fairness",
         "--group", "--ignore", "--image-size", "--kind", "--learning-rate", "--model", "--name",
         "--runs", "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
         "--threshold", "--time", "--weight", "DATA",
@@ -31,6 +34,10 @@ OPTIONS = {
     "resume": ["--data", "--devices", "RUN"],
     "predict": ["--output", "DATA", "MODEL"],
     "evaluate": ["--output", "--success", "DATA", "MODEL"],
+    "compare": ["--by", "--metric", "--output", "RUNS"],
+    "explore": [
+        "--clusters", "--columns", "--ignore", "--kind", "--model", "--output", "--seed", "DATA",
+    ],
     "report": ["--open", "RUN"],
     "models": ["--parts", "NAME"],
     "summary": ["--image", "--numbers", "--outputs", "--set", "MODEL"],

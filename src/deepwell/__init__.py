@@ -13,7 +13,9 @@ from deepwell.version import __version__
 if TYPE_CHECKING:
     from deepwell.artifact import load
     from deepwell.estimators import DeepClassifier, DeepRegressor, Sequential
+    from deepwell.workflows.compare import compare
     from deepwell.workflows.evaluate import evaluate
+    from deepwell.workflows.explore import explore
     from deepwell.workflows.predict import predict
     from deepwell.workflows.resume import resume
     from deepwell.workflows.train import train
@@ -23,7 +25,9 @@ __all__ = [
     "DeepRegressor",
     "Sequential",
     "__version__",
+    "compare",
     "evaluate",
+    "explore",
     "load",
     "predict",
     "resume",
@@ -34,7 +38,9 @@ _HOME = {
     "DeepClassifier": "deepwell.estimators",
     "DeepRegressor": "deepwell.estimators",
     "Sequential": "deepwell.estimators",
+    "compare": "deepwell.workflows.compare",
     "evaluate": "deepwell.workflows.evaluate",
+    "explore": "deepwell.workflows.explore",
     "load": "deepwell.artifact",
     "predict": "deepwell.workflows.predict",
     "resume": "deepwell.workflows.resume",

@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from deepwell.cli import data, evaluate, models, predict, report, resume, summary, train
+from deepwell.cli import (
+    compare,
+    data,
+    evaluate,
+    explore,
+    models,
+    predict,
+    report,
+    resume,
+    summary,
+    train,
+)
 from deepwell.engine.launch import hand_over
 from deepwell.errors import DeepwellError
 from deepwell.version import __version__
@@ -88,6 +99,8 @@ app.command("train", epilog=train.EXAMPLE)(train.train)
 app.command("resume", epilog=resume.EXAMPLE)(resume.resume)
 app.command("predict", epilog=predict.EXAMPLE)(predict.predict)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
+app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
+app.command("explore", epilog=explore.EXAMPLE)(explore.explore)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("models", epilog=models.EXAMPLE)(models.models)
 app.command("summary", epilog=summary.EXAMPLE)(summary.summary)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import Field
 
 from deepwell.config import Settings
 from deepwell.data.conform import parsed_columns
@@ -46,6 +47,8 @@ class SplitSettings(Settings):
     copies: Search = "near"
     """Rows that stay on one side: near = also changed copies (pictures mirrored or recompressed,
     texts with other words, numbers rounded), exact = equal rows only, none."""
+    seed: int | None = Field(default=None, ge=0, lt=2**31)
+    """Own seed of the division, so that other seeds train and test on the same rows."""
 
 
 def _unknown_copies() -> Copies:
@@ -139,7 +142,7 @@ def split(
         table: All rows.
         schema: Says which columns are inputs, group and time.
         settings: Method and shares.
-        seed: Same seed, same split.
+        seed: Same seed, same split; `settings.seed` goes before it.
         stratify: Class index of each row, shape (rows,), for a classification.
         has_test: The test rows came in a file of their own: only train and val are made.
 
@@ -160,7 +163,7 @@ def split(
     method = _choose(settings, schema, stratify)
     copies = find_copies(schema.inputs, parsed_columns(table, schema.inputs), settings.copies)
     groups, notes = copies.groups, _notes_on_copies(copies, method)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed if settings.seed is None else settings.seed)
     if method == "time":
         sides = deal_by_time(_times(table, schema), wanted)
     else:
