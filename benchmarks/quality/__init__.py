@@ -1,0 +1,1 @@
+"""Quality: how good the answers are on tables, beside boosted trees, on splits kept for it."""
