@@ -41,6 +41,7 @@ class TrainState:
         device: Where it computes.
         stopped: Why the training is over, in words; None while it runs.
         notes: What a person should know about the training, in sentences.
+        health: What was seen inside the network so far, as `FitResult.health`.
     """
 
     epoch: int
@@ -60,6 +61,7 @@ class TrainState:
     device: str
     stopped: str | None
     notes: tuple[str, ...] = ()
+    health: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class Ledger:
         seconds: Time spent until the ledger was last brought up to date.
         epoch_began: The value of `seconds` when the epoch began.
         history: One record an epoch.
+        health: One record a look at the layers.
         stopped: Why the training is over, or None.
         skipped: Steps that were left out.
         skipped_in_a_row: Of them, the last ones without a good one between.
@@ -40,6 +41,7 @@ class Ledger:
     seconds: float = 0.0
     epoch_began: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    health: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     stopped: str | None = None
     skipped: int = 0
     skipped_in_a_row: int = 0

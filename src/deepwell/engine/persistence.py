@@ -22,7 +22,7 @@ from deepwell.engine.snapshot import check_fit, prefixed, random_state, set_rand
 from deepwell.engine.update import Update
 from deepwell.errors import RunError
 
-_MAY_DIFFER = {"device", "devices", "strategy", "log_every", "checkpoint_every"}
+_MAY_DIFFER = {"device", "devices", "strategy", "log_every", "checkpoint_every", "health"}
 """Settings that may be changed in a resumed training: they do not change what is learned."""
 
 

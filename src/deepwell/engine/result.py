@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -23,6 +23,10 @@ class FitResult:
         notes: What a person should know about the training, in sentences.
         skipped: Steps that were left out because of numbers that are not finite.
         compilation: What was compiled, or why not, in words; "" where it was not tried.
+        health: One dictionary a look at the layers: `step`, `epoch` and `layers`, each with `name`
+            and, where it has them, `kind`, `weight` and `gradient` (norms), `size` (number of
+            weights), `update` (norm of the change over norm of the weights), `mean` and `std` of
+            what it gives out, `dead` and `saturated` (shares of its units).
     """
 
     history: list[dict[str, Any]]
@@ -36,3 +40,4 @@ class FitResult:
     notes: tuple[str, ...] = ()
     skipped: int = 0
     compilation: str = ""
+    health: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])

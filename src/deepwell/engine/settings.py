@@ -111,6 +111,9 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     """Optimizer steps between two readings of the running loss."""
     checkpoint_every: int | None = Field(default=None, ge=1)
     """Optimizer steps between two checkpoints, besides those at the ends of epochs; None: none."""
+    health: bool = True
+    """Look at gradients, updates and activations of the layers at some steps, for the diagnosis;
+    the training is the same bit for bit. Several processes do not look."""
 
     @field_validator("optimizer")
     @classmethod

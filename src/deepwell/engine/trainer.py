@@ -18,6 +18,7 @@ from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
 from deepwell.engine.checkpoint import Checkpoints
 from deepwell.engine.devices import resolve_device
+from deepwell.engine.health import Before, Health
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
 from deepwell.engine.ledger import Ledger
@@ -101,6 +102,13 @@ class Trainer:
             precision=self.precision,
             skips=settings.on_nan == "skip",
             parallel=self.parallel,
+        )
+        self.health = Health(
+            self.model,
+            task=self.task,
+            precision=self.precision,
+            total_steps=self.total_steps,
+            is_on=settings.health and self.parallel is None,
         )
         self.compilation = ""
         self._guard = InterruptGuard()
@@ -260,6 +268,7 @@ class Trainer:
         self, batch: Batch, loss: Loss, scores: Mapping[str, Tensor], *, rows: int | None = None
     ) -> None:
         """Count a batch and add its loss and scores, (batch,), to the running means."""
+        self.health.see(self.ledger.step, batch)
         if self.safeguard.accepts(batch, loss):
             self.means.add(loss, scores, batch.weight)
         self.ledger.note_batch(len(batch.targets) if rows is None else rows)
@@ -275,9 +284,10 @@ class Trainer:
             correction: Factor for all gradients, a scalar, or None for 1.
         """
         is_good = self.safeguard.prepares(correction)
+        seen = self.health.before_step(self.ledger.step) if is_good else None
         if is_good:
             self.ledger.learning_rate = self.state.update.apply(self.ledger.step)
-        self._end_step(is_good)
+        self._end_step(is_good, seen)
 
     def search(self, evaluate: Callable[[], Tensor]) -> None:
         """Do the step of an optimizer that evaluates the loss several times.
@@ -286,11 +296,12 @@ class Trainer:
             evaluate: Sets the gradients and returns the loss, see `complete`.
         """
         before = {name: tensor.clone() for name, tensor in weights_of(self.model).items()}
+        seen = self.health.before_step(self.ledger.step)
         self.ledger.learning_rate = self.state.update.search(evaluate, self.ledger.step)
         if not all(bool(torch.isfinite(p).all()) for p in self.model.parameters()):
             copy_weights(weights_of(self.model), before)
             self.safeguard.refuse_weights()
-        self._end_step(True)
+        self._end_step(True, seen)
 
     def complete(self, loss: Tensor, correction: Tensor | None) -> Tensor:
         """Correct gradients and add the penalty to them and to the loss, which is returned."""
@@ -300,8 +311,11 @@ class Trainer:
         """Free the gradients."""
         self.state.update.forget_gradients()
 
-    def _end_step(self, is_good: bool) -> None:
+    def _end_step(self, is_good: bool, seen: Before | None) -> None:
         self.ledger.step += 1
+        line = self.health.after_step(seen, step=self.ledger.step, epoch=self.ledger.epoch + 1)
+        if line is not None:
+            self.ledger.health.append(line)
         self.safeguard.end_step(is_good)
         if self.state.average is not None and is_good:
             self.state.average.after_step(self.model, self.ledger.step)
@@ -414,6 +428,7 @@ class Trainer:
             notes=self.notes,
             skipped=ledger.skipped,
             compilation=self.compilation,
+            health=ledger.health,
         )
 
     def view(self) -> TrainState:
@@ -438,6 +453,7 @@ class Trainer:
             device=str(self.device),
             stopped=ledger.stopped,
             notes=self.notes,
+            health=tuple(ledger.health),
         )
 
     def _log(self) -> None:

@@ -44,6 +44,8 @@ class RunFolder:
     result.json       the answer in short, for programs
     predictions.parquet  answers for the test rows, beside the truth
     looks.json        who scored the test rows, and when
+    diagnosis.json    what is wrong, and what was measured to find it
+    predictions.parquet  answers for the test rows
     report.html       the answer for people
     ================  ===============================================================
 
