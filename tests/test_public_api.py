@@ -14,6 +14,7 @@ EXPORTS = [
     "Sequential",
     "__version__",
     "compare",
+    "diagnose",
     "evaluate",
     "explore",
     "load",
@@ -38,6 +39,7 @@ OPTIONS = {
     "explore": [
         "--clusters", "--columns", "--ignore", "--kind", "--model", "--output", "--seed", "DATA",
     ],
+    "diagnose": ["--data", "--quick", "RUN"],
     "report": ["--open", "RUN"],
     "models": ["--parts", "NAME"],
     "summary": ["--image", "--numbers", "--outputs", "--set", "MODEL"],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deepwell.artifact import load
     from deepwell.estimators import DeepClassifier, DeepRegressor, Sequential
     from deepwell.workflows.compare import compare
+    from deepwell.workflows.diagnose import diagnose
     from deepwell.workflows.evaluate import evaluate
     from deepwell.workflows.explore import explore
     from deepwell.workflows.predict import predict
@@ -26,6 +27,7 @@ __all__ = [
     "Sequential",
     "__version__",
     "compare",
+    "diagnose",
     "evaluate",
     "explore",
     "load",
@@ -39,6 +41,7 @@ _HOME = {
     "DeepRegressor": "deepwell.estimators",
     "Sequential": "deepwell.estimators",
     "compare": "deepwell.workflows.compare",
+    "diagnose": "deepwell.workflows.diagnose",
     "evaluate": "deepwell.workflows.evaluate",
     "explore": "deepwell.workflows.explore",
     "load": "deepwell.artifact",

@@ -21,7 +21,17 @@ from deepwell.version import __version__
 from deepwell.workflows import TrainResult
 
 FAST = small_data.FAST_OPTIONS
-VERBS = ["train", "resume", "predict", "evaluate", "report", "models", "summary", "data inspect"]
+VERBS = [
+    "train",
+    "resume",
+    "predict",
+    "evaluate",
+    "diagnose",
+    "report",
+    "models",
+    "summary",
+    "data inspect",
+]
 
 
 @pytest.mark.parametrize("verb", VERBS)

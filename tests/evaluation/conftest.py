@@ -42,6 +42,37 @@ TITLES = {
 }
 
 
+DIAGNOSIS: Json = {
+    "findings": [
+        {
+            "name": "unconverged",
+            "title": "The training ended while the network was still getting better.",
+            "severity": "warning",
+            "evidence": "The last 4 epochs of 20 brought 12\u202f% of the fall.",
+            "cause": "Too few epochs.",
+            "action": "deepwell train a.csv --config runs/a/config.toml --set engine.epochs=40",
+        }
+    ],
+    "measured": {
+        "curve": {
+            "rows": [100, 200, 400],
+            "errors": [0.4, 0.3, 0.25],
+            "spread": [0.02, 0.01, 0.01],
+            "repetitions": 3,
+            "floor": 0.15,
+            "scale": 2.5,
+            "exponent": 0.5,
+            "now": {"rows": 400, "error": 0.275, "low": 0.26, "high": 0.28},
+            "more": [
+                {"factor": 2, "rows": 800, "error": 0.238, "low": 0.22, "high": 0.25},
+                {"factor": 4, "rows": 1600, "error": 0.2125, "low": 0.19, "high": 0.24},
+            ],
+        },
+        "spread": {"kind": "squared", "networks": 6, "error": 4.0, "bias": 3.0, "variance": 1.0},
+    },
+}
+
+
 def write_run(folder: Path, files: Json, lines: list[Json], config: str) -> Path:
     """Write the files of a run folder."""
     folder.mkdir(parents=True)
@@ -169,7 +200,6 @@ def evaluation(task: str, primary: str, metrics: Json, baselines: Json, **more: 
         "calibration": None,
         "residuals": None,
         "mistakes": [],
-        "next_steps": [],
         **more,
     }
 
@@ -268,11 +298,6 @@ def houses(folder: Path) -> Path:
             }
             for i in worst
         ],
-        next_steps=[
-            "Try the target on a log scale: --set task.target_transform=log. "
-            "The errors grow with the price.",
-            "Gradient boosting is as good and trains in 1.8 s: ask whether a network is needed.",
-        ],
     )
     return write_run(
         folder,
@@ -312,6 +337,7 @@ def houses(folder: Path) -> Path:
             },
             "evaluation": result,
             "result": {"seconds": {"training": 17.3, "evaluation": 2.4}},
+            "diagnosis": DIAGNOSIS,
         },
         learning_lines(60, 44, "mae", 90000, rising=False),
         'target = ["Sale_Price"]\n\n[split]\nmethod = "random"\n\n[engine]\nepochs = 100\n',
@@ -420,7 +446,6 @@ def pictures(folder: Path, labels: tuple[str, ...] = GARMENTS) -> Path:
             }
             for k in range(24)
         ],
-        next_steps=["Train longer: the validation score was still rising in the last epochs."],
     )
     layers = [
         layer(f"layer{1 + k // 8}.{k % 8}.conv", "Conv2d", "(batch, 64, 14, 14)", 36864)
@@ -463,6 +488,7 @@ def pictures(folder: Path, labels: tuple[str, ...] = GARMENTS) -> Path:
             },
             "evaluation": result,
             "result": {"seconds": {"training": 512.0, "evaluation": 9.5}},
+            "diagnosis": DIAGNOSIS,
         },
         learning_lines(8, 8, "accuracy", 1.0, rising=True),
         "[engine]\nepochs = 8\n",
@@ -510,7 +536,6 @@ def customers(folder: Path) -> Path:
             }
             for k in range(12)
         ],
-        next_steps=["Use the gradient-boosted trees."],
     )
     return write_run(
         folder,
@@ -550,6 +575,7 @@ def customers(folder: Path) -> Path:
             },
             "evaluation": result,
             "result": {"seconds": {"training": 9.1, "evaluation": 3.0}},
+            "diagnosis": DIAGNOSIS,
         },
         learning_lines(20, 12, "accuracy", 0.9, rising=True),
         "[engine]\nepochs = 20\n",

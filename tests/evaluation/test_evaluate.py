@@ -13,7 +13,6 @@ from deepwell.evaluation.baselines import Baseline
 from deepwell.evaluation.evaluate import evaluate
 from deepwell.evaluation.intervals import Resamples, intervals, paired_difference
 from deepwell.evaluation.metrics import METRICS, metrics_for
-from deepwell.evaluation.next_steps import Training
 from deepwell.evaluation.scored import Scored
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.tasks import Binary, Multiclass, Multilabel, Regression
@@ -39,7 +38,6 @@ KEYS = {
     "calibration",
     "residuals",
     "mistakes",
-    "next_steps",
 }
 ROWS = {"train": 5000, "val": 100}
 
@@ -82,7 +80,7 @@ def test_regression() -> None:
             test=table,
             predictions=net,
             baselines=baselines,
-            training=Training(rows=ROWS),
+            rows=ROWS,
             settings=settings,
             seed=3,
         )

@@ -63,7 +63,7 @@ def test_chapters_come_in_the_order_of_the_story_and_are_linked(make_run: Maker)
         "mistakes",
         "network",
         "reproduce",
-        "next",
+        "diagnosis",
     ]
     assert links == [f"#{name}" for name in sections]
 
@@ -163,7 +163,12 @@ def test_values_from_the_data_cannot_become_markup(make_run: Maker, change: Chan
     result["mistakes"][0] |= {"actual": nasty, "detail": nasty, "values": {nasty: nasty}}
     result["residuals"][0]["target"] = nasty
     change(folder, "data", **state)
-    change(folder, "evaluation", **(result | {"verdict": nasty, "next_steps": [nasty]}))
+    change(folder, "evaluation", **(result | {"verdict": nasty}))
+    finding = dict.fromkeys(("name", "title", "evidence", "cause", "action"), nasty)
+    suspect = {"id": 1, "side": nasty, "given": nasty, "likely": nasty, "probability": 0.9}
+    labels = {"found": 1, "suspects": [suspect]}
+    found = {**finding, "severity": "note"}
+    change(folder, "diagnosis", findings=[found], measured={"labels": labels})
     (folder / "config.toml").write_text(f"# {nasty}\n", encoding="utf-8")
 
     page = report.render(folder)
@@ -210,6 +215,7 @@ def test_interrupted_run_says_so_and_how_to_go_on(make_run: Maker, change: Chang
     folder = make_run("houses")
     (folder / "evaluation.json").unlink()
     (folder / "result.json").unlink()
+    (folder / "diagnosis.json").unlink()
     change(folder, "status", state="interrupted", reason="Stopped by Ctrl-C.")
 
     page = report.render(folder)

@@ -101,7 +101,9 @@ def test_evaluation_has_what_the_report_tells(houses_result: TrainResult) -> Non
     assert told["metrics"] == houses_result.summary["metrics"]
     assert told["baselines"] == houses_result.summary["baselines"]
     assert len(told["comparisons"]) == 3
-    assert told["next_steps"]
+    diagnosis = small_data.read_json(houses_result.folder / "diagnosis.json")
+    assert set(diagnosis) == {"findings", "measured"}
+    assert diagnosis["measured"]["scores"]["train"]["value"] > 0
     ids = set(houses_result.folder.read_splits()["test"].tolist())
     assert {mistake["id"] for mistake in told["mistakes"]} <= ids
 

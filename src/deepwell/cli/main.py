@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from deepwell.cli import (
     compare,
     data,
+    diagnose,
     evaluate,
     explore,
     models,
@@ -101,6 +102,7 @@ app.command("predict", epilog=predict.EXAMPLE)(predict.predict)
 app.command("evaluate", epilog=evaluate.EXAMPLE)(evaluate.evaluate)
 app.command("compare", epilog=compare.EXAMPLE)(compare.compare)
 app.command("explore", epilog=explore.EXAMPLE)(explore.explore)
+app.command("diagnose", epilog=diagnose.EXAMPLE)(diagnose.diagnose)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("models", epilog=models.EXAMPLE)(models.models)
 app.command("summary", epilog=summary.EXAMPLE)(summary.summary)

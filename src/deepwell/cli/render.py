@@ -47,7 +47,7 @@ def grid(*headers: str, numeric: Collection[int] = (), whole: Collection[int] = 
 
 
 def show_result(run: Path, result: Mapping[str, Any]) -> None:
-    """Print the net beside its baselines, the verdict, and what to do next."""
+    """Print the net beside its baselines, and the verdict."""
     from deepwell.evaluation.numerals import plural
     from deepwell.runs import RunFolder
 
@@ -65,8 +65,6 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     )
     console.print(f"Report   {escape(str(run / 'report.html'))}", soft_wrap=True)
     console.print(f"Model    {escape(str(run / 'model'))}", soft_wrap=True)
-    for step in evaluation.get("next_steps", []):
-        console.print(f"Next     {escape(step)}", soft_wrap=True)
 
 
 def _show_findings(evaluation: Mapping[str, Any]) -> None:

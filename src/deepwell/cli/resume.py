@@ -23,6 +23,7 @@ def resume(
     ] = None,
 ) -> None:
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
+    from deepwell.cli.findings import show_next
     from deepwell.cli.render import say, show_result
     from deepwell.config import merge
     from deepwell.engine import Progress
@@ -42,5 +43,6 @@ def resume(
     if not joined_processes().is_first:
         return
     show_result(result.folder.path, result.summary)
+    show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:
         raise typer.Exit(1)

@@ -161,6 +161,7 @@ def train(
     }
     settings = collect(config, options, set_)
 
+    from deepwell.cli.findings import show_next
     from deepwell.cli.render import say, show_result
     from deepwell.engine import Progress
     from deepwell.engine.processes import joined_processes
@@ -175,5 +176,6 @@ def train(
     if not joined_processes().is_first:
         return
     show_result(result.folder.path, result.summary)
+    show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:
         raise typer.Exit(EXIT_MISSED)

@@ -4,7 +4,6 @@ from deepwell.evaluation.baselines import Baseline, fit_baselines
 from deepwell.evaluation.baselines.fitting import applicable
 from deepwell.evaluation.evaluate import Evaluation, evaluate
 from deepwell.evaluation.metrics import METRICS, Metric
-from deepwell.evaluation.next_steps import Training
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.evaluation.success import Success, parse_success
 
@@ -15,7 +14,6 @@ __all__ = [
     "EvaluationSettings",
     "Metric",
     "Success",
-    "Training",
     "applicable",
     "evaluate",
     "fit_baselines",

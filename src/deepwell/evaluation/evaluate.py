@@ -29,7 +29,6 @@ from deepwell.evaluation.intervals import (
 from deepwell.evaluation.means import Floats
 from deepwell.evaluation.metrics import METRICS, by_target, values_of
 from deepwell.evaluation.mistakes import Mistake, worst_mistakes
-from deepwell.evaluation.next_steps import Facts, Training, next_steps
 from deepwell.evaluation.scored import Scored
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.evaluation.success import parse_success
@@ -67,7 +66,6 @@ class Evaluation:
         calibration: Predicted probabilities against reality, or None.
         residuals: Actual and predicted numbers of at most 2,000 rows, or None.
         mistakes: The worst rows.
-        next_steps: What to try.
     """
 
     task: str
@@ -88,7 +86,6 @@ class Evaluation:
     calibration: Calibration | None
     residuals: list[dict[str, Any]] | None
     mistakes: tuple[Mistake, ...]
-    next_steps: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON without NaN: what is undefined is None."""
@@ -112,7 +109,6 @@ class Evaluation:
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "residuals": self.residuals,
             "mistakes": [mistake.to_json() for mistake in self.mistakes],
-            "next_steps": list(self.next_steps),
         }
 
 
@@ -129,7 +125,7 @@ def evaluate(
     baselines: Mapping[str, Baseline],
     settings: EvaluationSettings | None = None,
     seed: int = 0,
-    training: Training | None = None,
+    rows: Mapping[str, int] | None = None,
 ) -> Evaluation:
     """Score a network and its baselines on the test rows.
 
@@ -144,7 +140,7 @@ def evaluate(
         baselines: From `fit_baselines`, may be empty.
         settings: Resamples, threshold and so on.
         seed: For the bootstrap and the choice of shown points.
-        training: How the training went, for the suggestions.
+        rows: Number of rows of train and val, to be told with the scores.
 
     Raises:
         ConfigError: The threshold of success cannot be read.
@@ -154,7 +150,6 @@ def evaluate(
     """
     settings = settings or EvaluationSettings()
     success = None if settings.success is None else parse_success(settings.success, task.name)
-    training = training or Training()
     weight = _weight(schema, test)
     _check(test, predictions, weight)
     truth = task.truth(test)
@@ -167,21 +162,12 @@ def evaluate(
     comparisons = tuple(compare(name, primary, paired) for name, paired in differences.items())
     network = models[NETWORK]
     own = scores[NETWORK]
-    facts = Facts(
-        metric=primary,
-        scores=own,
-        comparisons=comparisons,
-        num_test=len(test),
-        training=training,
-        has_images=any(column.kind == "image" for column in schema.inputs),
-        target=task.targets[0],
-    )
     return Evaluation(
         task=task.name,
         targets=task.targets,
         labels=task.labels,
         primary=primary.name,
-        rows={**training.rows, "test": len(test)},
+        rows={**(rows or {}), "test": len(test)},
         metrics=own,
         by_target=_by_target(task, truth, predictions, weight),
         baselines={name: scores[name] for name in baselines},
@@ -201,7 +187,6 @@ def evaluate(
         calibration=calibrate(network, weight=weight, num_bins=settings.calibration_bins),
         residuals=_residuals(task, network, seed),
         mistakes=worst_mistakes(task, schema, test, network, limit=settings.mistakes),
-        next_steps=next_steps(facts),
     )
 
 

@@ -1,4 +1,4 @@
-"""The chapters that tell what came out: verdict, calibration, mistakes, next steps."""
+"""The chapters that tell what came out: verdict, calibration, mistakes."""
 
 from __future__ import annotations
 
@@ -359,9 +359,3 @@ def _answer(value: Any, limit: int = 80) -> str:
     if re.fullmatch(r"-?\d+\.\d{3,}", text):
         return number(float(text), 5)
     return shortened(text, limit)
-
-
-def next_chapter(record: Record) -> Chapter | None:
-    """Return what to try next."""
-    steps = [str(step) for step in record.evaluation.get("next_steps") or ()]
-    return Chapter("next", "What to try next", {"steps": steps}) if steps else None

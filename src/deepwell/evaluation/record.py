@@ -30,6 +30,7 @@ class Record:
         layers: The layer table.
         evaluation: Scores, baselines, mistakes; empty if the run did not get so far.
         result: The answer in short.
+        diagnosis: Findings, and what was measured for them.
         lines: The lines of metrics.jsonl.
         config: The text of config.toml.
         looks: Who scored the test rows, the first look first.
@@ -42,6 +43,7 @@ class Record:
     layers: Json = field(default_factory=dict)
     evaluation: Json = field(default_factory=dict)
     result: Json = field(default_factory=dict)
+    diagnosis: Json = field(default_factory=dict)
     lines: Sequence[Json] = ()
     config: str = ""
     looks: Sequence[Json] = ()
@@ -63,6 +65,7 @@ class Record:
             layers=_read(run / "layers.json"),
             evaluation=_read(run / "evaluation.json"),
             result=_read(run / "result.json"),
+            diagnosis=_read(run / "diagnosis.json"),
             lines=run.read_metrics(),
             config=config.read_text(encoding="utf-8") if config.is_file() else "",
             looks=read_looks(run),

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from deepwell.evaluation import failures, findings, learning, story
 from deepwell.evaluation.decision_chapter import decision_chapter
 from deepwell.evaluation.looks import looks_chapter
+from deepwell.evaluation.diagnosis.chapter import diagnosis_chapter
 from deepwell.evaluation.numerals import count, plural
 from deepwell.evaluation.record import Record
 from deepwell.evaluation.slicing.chapters import fairness_chapter, slices_chapter
@@ -82,7 +83,7 @@ def chapters(record: Record) -> list[story.Chapter]:
         findings.mistakes_chapter(record),
         story.network_chapter(record),
         story.reproduction_chapter(record),
-        findings.next_chapter(record),
+        diagnosis_chapter(record),
     ]
     return [chapter for chapter in told if chapter is not None]
 

@@ -45,7 +45,6 @@ class RunFolder:
     predictions.parquet  answers for the test rows, beside the truth
     looks.json        who scored the test rows, and when
     diagnosis.json    what is wrong, and what was measured to find it
-    predictions.parquet  answers for the test rows
     report.html       the answer for people
     ================  ===============================================================
 

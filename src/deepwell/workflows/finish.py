@@ -13,14 +13,16 @@ from numpy.typing import NDArray
 
 from deepwell.artifact import Predictor
 from deepwell.data import Schema, Table
-from deepwell.evaluation import Evaluation, Training, evaluate, fit_baselines
+from deepwell.evaluation import Evaluation, evaluate, fit_baselines
 from deepwell.evaluation import report as report_page
 from deepwell.evaluation.decided import judge_decision
+from deepwell.evaluation.diagnosis.storing import renew
 from deepwell.evaluation.looks import count_siblings
 from deepwell.evaluation.stored import write_answers
 from deepwell.files import write_json
 from deepwell.runs import RunFolder
 from deepwell.runs.looks import record_look
+from deepwell.workflows.check_up import check_up
 from deepwell.workflows.learn import Learned
 from deepwell.workflows.parts import judge_parts
 from deepwell.workflows.prepare import Prepared
@@ -83,9 +85,7 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
         baselines=baselines,
         settings=settings.evaluation,
         seed=settings.seed,
-        training=Training(
-            learned.fit.history, learned.predictor.architecture["name"], prepared.num_rows
-        ),
+        rows=prepared.num_rows,
     )
     scores = evaluation.to_json()
     scores["decision"] = judge_decision(
@@ -102,17 +102,12 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
     record_look(run, "end of the training", rows=len(prepared.test))
     save_model(run, prepared, learned.predictor, evaluation)
     scores["siblings"] = count_siblings(run.path)
-    write_json(run / "evaluation.json", _with_commands(scores, run))
+    write_json(run / "evaluation.json", scores)
     summary = summarize_result(run, prepared, learned, evaluation, time.perf_counter() - started)
     write_json(run / "result.json", summary)
+    renew(run.path, check_up(prepared, learned.predictor, evaluation.primary, predictions))
     report_page.write(run.path)
     return TrainResult(run, summary, learned.predictor)
-
-
-def _with_commands(evaluation: dict[str, Any], run: RunFolder) -> dict[str, Any]:
-    """Put the run's own path into the commands that are suggested."""
-    steps = [step.replace(" RUN", f" {run.path}") for step in evaluation["next_steps"]]
-    return {**evaluation, "next_steps": steps}
 
 
 def save_model(
@@ -162,6 +157,7 @@ def summarize_result(
             "best_epoch": fit.best_epoch,
             "steps": fit.steps,
             "stopped": fit.stopped,
+            "skipped": fit.skipped,
             "precision": fit.precision,
             "device": fit.device,
         },

@@ -6,18 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
-from deepwell.artifact.architecture import CUSTOM
 from deepwell.config import merge
 from deepwell.engine.processes import joined_processes
 from deepwell.errors import RunError
 from deepwell.runs import RunFolder
 from deepwell.workflows.finish import TrainResult
 from deepwell.workflows.many import processes_to_start, run_in_processes
-from deepwell.workflows.mapped import prepare_as_asked
-from deepwell.workflows.prepare import Prepared, Say
+from deepwell.workflows.prepare import Say
+from deepwell.workflows.reopen import made_from, reopen
 from deepwell.workflows.run import execute
 
 
@@ -53,19 +51,7 @@ def resume(
         )
     if not run.has_checkpoint:
         raise RunError(f"{run.path} has no checkpoint: start again with `deepwell train`.")
-    manifest = run.read("manifest.json")
-    source = data if data is not None else manifest["data"]["path"]
-    if source is None:
-        raise RunError(
-            f"{run.path} was trained on an object of Python, not on a file: "
-            f'resume it from Python with deepwell.resume("{run.path}", data).'
-        )
-    config = run.read_config()
-    if config.get("model", {}).get("name") == CUSTOM and model is None:
-        raise RunError(
-            f"{run.path} trained a network of your own: resume it from Python with "
-            f'deepwell.resume("{run.path}", model=…), and give the network as it was built.'
-        )
+    source, config = made_from(run, data, model=model, verb="resume")
     if devices is not None:
         config = merge(config, {"engine": {"devices": devices}})
     processes = processes_to_start(config)
@@ -83,20 +69,5 @@ def resume(
         )
     if not joined_processes().is_first:
         say = lambda text: None
-    prepared = prepare_as_asked(source, config, module=model, say=say)
-    _require_same_data(run, prepared, manifest["data"]["digest"])
+    prepared = reopen(run, source, config, model=model, say=say)
     return execute(run, prepared, module=model, callbacks=callbacks, say=say, resume=True)
-
-
-def _require_same_data(run: RunFolder, prepared: Prepared, digest: str) -> None:
-    if prepared.source.digest != digest:
-        raise RunError(
-            f"The data have changed since {run.path} was started: restore them, "
-            "or start again with `deepwell train`."
-        )
-    for name, ids in run.read_splits().items():
-        if not np.array_equal(ids, prepared.ids[name]):
-            raise RunError(
-                f"The {name} rows differ from those of {run.path}: it was made by another "
-                "version of Deepwell. Start again with `deepwell train`."
-            )

@@ -1,0 +1,200 @@
+"""What the answers themselves show: noise, leaks, simpler models that do better, thin tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepwell.evaluation.diagnosis.finding import Finding
+from deepwell.evaluation.diagnosis.symptoms import Symptoms
+from deepwell.evaluation.numerals import is_number, percent, plural
+
+FEW_ROWS = 1000
+"""Fewer training rows than this, and more of them are the surest gain."""
+PERFECT = 0.9999
+ALIKE = 0.03
+"""Difference of errors that is no difference here."""
+RARE, FORGOTTEN = 0.2, 0.1
+"""Share of the rows of a rare class, and recall below which it is forgotten."""
+
+
+def noise_floor(symptoms: Symptoms) -> Finding | None:
+    """Find that nothing can be answered better, because the rest of the target is noise."""
+    constant = symptoms.error("constant")
+    others = [symptoms.error(name) for name in ("boosting", "linear")]
+    known = [error.value for error in others if error is not None]
+    if constant is not None and known and symptoms.outcome("constant") != "better":
+        if min(known) > (1 - ALIKE) * constant.value:
+            return _all_noise(symptoms, min(known))
+        return None
+    return _by_repeats(symptoms) or _by_agreement(symptoms)
+
+
+def _all_noise(symptoms: Symptoms, best: float) -> Finding:
+    new, constant = symptoms.error("test"), symptoms.error("constant")
+    return Finding(
+        name="noise_floor",
+        title="Nothing in these inputs tells the answer.",
+        severity="warning",
+        evidence=f"The {symptoms.metric_title} of the constant guess is "
+        f"{symptoms.told(constant.value if constant else 0)}, of the network "
+        f"{symptoms.told(new.value if new else 0)}, of the best simple model "
+        f"{symptoms.told(best)}: no model beats the guess.",
+        cause="The target is noise as far as these columns go, or the columns that it depends on "
+        "are missing, ignored or read as the wrong kind.",
+        action=symptoms.inspect(),
+    )
+
+
+def _by_repeats(symptoms: Symptoms) -> Finding | None:
+    """Compare the error with the one that equal inputs with different answers leave to anyone."""
+    repeats, new = symptoms.measured.get("repeats") or {}, symptoms.error("test")
+    floor = repeats.get("floor")
+    if new is None or not is_number(floor) or floor <= 0 or new.low > 1.1 * floor:
+        return None
+    return Finding(
+        name="noise_floor",
+        title="The noise floor is reached.",
+        severity="note",
+        evidence=f"{plural(repeats['rows'], 'training row')} repeat the inputs of another one; "
+        f"their answers differ so much that no model can do better than "
+        f"{symptoms.told(floor)} {symptoms.metric_title}. The network has "
+        f"{symptoms.told(new.value)}.",
+        cause="The rest of the target does not depend on these inputs.",
+        action="",
+    )
+
+
+def _by_agreement(symptoms: Symptoms) -> Finding | None:
+    train, new = symptoms.error("train"), symptoms.error("test")
+    others = [symptoms.error(name) for name in ("boosting", "linear")]
+    if train is None or new is None or any(other is None for other in others):
+        return None
+    errors = [new.value, *(other.value for other in others if other is not None)]
+    gap = abs(new.value - train.value) / max(new.value, 1e-30)
+    if max(errors) > (1 + ALIKE) * min(errors) or gap > 2 * ALIKE or min(errors) <= 0:
+        return None
+    told = ", ".join(symptoms.told(error) for error in errors)
+    return Finding(
+        name="noise_floor",
+        title="The noise floor is probably reached.",
+        severity="note",
+        evidence=f"Network, gradient boosting and linear model reach the same "
+        f"{symptoms.metric_title} ({told}), and the network has {symptoms.told(train.value)} on "
+        "its own training rows.",
+        cause="Models so different seldom agree by chance: what is left is noise. New columns "
+        "help, a larger network does not.",
+        action=symptoms.diagnose(),
+    )
+
+
+def leak(symptoms: Symptoms) -> Finding | None:
+    """Find a score that is too good to be true."""
+    metrics = symptoms.record.evaluation.get("metrics") or {}
+    name = "r2" if "r2" in metrics else "accuracy"
+    value = (metrics.get(name) or {}).get("value")
+    if not is_number(value) or value < PERFECT or symptoms.rows("test") < 50:
+        return None
+    return Finding(
+        name="leak",
+        title="The score is nearly perfect.",
+        severity="warning",
+        evidence=f"{'R²' if name == 'r2' else 'Accuracy'} on {plural(symptoms.rows('test'), 'row')}"
+        f": {percent(value, 2)}.",
+        cause="Make sure that no column gives the answer away.",
+        action=symptoms.inspect(),
+    )
+
+
+def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
+    """Find baselines that answer these rows better than the network, beyond the noise."""
+    found: list[Finding] = []
+    new = symptoms.error("test")
+    for name, noun in (("boosting", "Gradient-boosted trees"), ("linear", "A linear model")):
+        other = symptoms.error(name)
+        if symptoms.outcome(name) != "worse" or new is None or other is None:
+            continue
+        verb = "answer" if name == "boosting" else "answers"
+        action = symptoms.diagnose() if name == "boosting" else symptoms.fresh("linear")
+        found.append(
+            Finding(
+                name=f"{name}_is_better",
+                title=f"{noun} {verb} these rows better.",
+                severity="warning",
+                evidence=f"The {symptoms.metric_title} is {symptoms.told(other.value)} against "
+                f"{symptoms.told(new.value)} of the network, beyond the interval.",
+                cause="Use scikit-learn's HistGradientBoosting for this question, unless you need "
+                "a network; the command measures what holds the network back."
+                if name == "boosting"
+                else "It is simpler as well: there is no reason to keep the network.",
+                action=action,
+            )
+        )
+    return found
+
+
+def forgotten_class(symptoms: Symptoms) -> Finding | None:
+    """Find a rare class that the network never answers, because it does not pay."""
+    confusion = symptoms.record.evaluation.get("confusion") or {}
+    labels, matrix = confusion.get("labels") or (), confusion.get("matrix") or ()
+    if symptoms.setting("task", "class_weight", "none") == "balanced" or len(labels) < 2:
+        return None
+    total = sum(sum(row) for row in matrix)
+    worst: tuple[float, str, int, int] | None = None
+    for index, (label, row) in enumerate(zip(labels, matrix, strict=True)):
+        size, hits = sum(row), row[index]
+        usual = min(RARE, 0.5 / len(labels) if len(labels) > 2 else RARE)
+        is_lost = size >= 10 and size < usual * total and hits < FORGOTTEN * size
+        if is_lost and (worst is None or hits / size < worst[0]):
+            worst = (hits / size, str(label), hits, size)
+    if worst is None:
+        return None
+    _, label, hits, size = worst
+    return Finding(
+        name="class_imbalance",
+        title=f'The rare class "{label}" is hardly ever found.',
+        severity="warning",
+        evidence=f"Of {plural(size, 'test row')} of this class ({percent(size / total)} of all) "
+        f"the network finds {hits}.",
+        cause="With so few rows it pays to answer another class each time.",
+        action=symptoms.retrain(task__class_weight="balanced"),
+    )
+
+
+def thin_test(symptoms: Symptoms) -> Finding | None:
+    """Find an interval so wide that the score says little."""
+    new, metric = symptoms.error("test"), symptoms.metric
+    if new is None or metric is None:
+        return None
+    limit = 0.1 if metric.unit == "share" else 0.3 * abs(new.value)
+    if new.high - new.low <= limit or symptoms.rows("test") == 0:
+        return None
+    changes: dict[str, Any] = {}
+    if symptoms.setting("data", "test") is None:
+        changes["split__test"] = 0.3
+    ends = [symptoms.told(new.low), symptoms.told(new.high)]
+    if metric.better == "higher":
+        ends.reverse()
+    return Finding(
+        name="thin_test",
+        title="The score is not sure.",
+        severity="note",
+        evidence=f"Its interval goes from {ends[0]} to {ends[1]}: "
+        f"{plural(symptoms.rows('test'), 'test row')}.",
+        cause="There are few test rows.",
+        action=symptoms.retrain(**changes) if changes else "",
+    )
+
+
+def few_rows(symptoms: Symptoms) -> Finding | None:
+    """Say that there are few rows to learn from; how much more would help is not known here."""
+    rows = symptoms.rows("train")
+    if not 0 < rows < FEW_ROWS or symptoms.measured.get("curve"):
+        return None
+    return Finding(
+        name="few_rows",
+        title="There are few rows to learn from.",
+        severity="note",
+        evidence=f"{plural(rows, 'training row')}.",
+        cause="Networks are hungry; the command measures what more rows would bring.",
+        action=symptoms.diagnose(),
+    )

@@ -1,0 +1,47 @@
+"""The check-up behind each training: numbers for the diagnosis that need no training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepwell.artifact import Predictor
+from deepwell.evaluation import METRICS
+from deepwell.evaluation.diagnosis.measuring import (
+    floor_of_repeats,
+    score_rows,
+    some_rows,
+    suspects_among,
+)
+from deepwell.types import Predictions
+from deepwell.workflows.prepare import Prepared
+
+
+def check_up(
+    prepared: Prepared, predictor: Predictor, primary: str, test: Predictions
+) -> dict[str, Any]:
+    """Return scores on training and validation rows, suspicious labels and the noise floor.
+
+    Args:
+        prepared: The rows.
+        predictor: Trained.
+        primary: Name of the metric that decides.
+        test: The answers for the test rows.
+    """
+    task, metric, seed = prepared.task, METRICS[primary], prepared.settings.seed
+    train, val = some_rows(prepared.train, seed), some_rows(prepared.val, seed)
+    answers = {"train": predictor.predict_table(train)}
+    if len(val):
+        answers["val"] = predictor.predict_table(val)
+    rows = {"train": train, "val": val}
+    measured: dict[str, Any] = {
+        "scores": {
+            side: score_rows(task, metric, rows[side], found, seed=seed)
+            for side, found in answers.items()
+        },
+        "repeats": floor_of_repeats(task, metric, prepared.schema, prepared.train),
+    }
+    unseen = {"test": (prepared.test, test)}
+    if "val" in answers:
+        unseen["val"] = (val, answers["val"])
+    labels = suspects_among(task, unseen)
+    return measured if labels is None else {**measured, "labels": labels}

@@ -1,0 +1,206 @@
+"""The measurements of the diagnosis, against cases whose answer is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from deepwell.data.infer import infer_schema
+from deepwell.data.table import Table
+from deepwell.evaluation.diagnosis import Finding, Symptoms, examine
+from deepwell.evaluation.diagnosis.growth import extrapolate, fit_power_law
+from deepwell.evaluation.diagnosis.labels import Unseen, find_suspects, suspects_json
+from deepwell.evaluation.diagnosis.measuring import floor_of_repeats
+from deepwell.evaluation.diagnosis.resampling import split_squared_error, split_wrong_answers
+from deepwell.evaluation.metrics import METRICS
+from deepwell.evaluation.record import Record
+from deepwell.tasks import Regression
+
+SIZES = [100, 170, 290, 480, 800]
+
+
+def losses(train: list[float], val: list[float]) -> list[dict[str, Any]]:
+    pairs = enumerate(zip(train, val, strict=True), start=1)
+    return [
+        {
+            "kind": "epoch",
+            "epoch": epoch,
+            "step": 10 * epoch,
+            "learning_rate": 1e-3,
+            "train": {"loss": t},
+            "val": {"loss": v},
+        }
+        for epoch, (t, v) in pairs
+    ]
+
+
+def found(config: str = "", **facts: Any) -> dict[str, Finding]:
+    measured = facts.pop("measured", {})
+    record = Record(
+        Path("runs/a b"), manifest={"data": {"path": "my houses.csv"}}, config=config, **facts
+    )
+    return {finding.name: finding for finding in examine(Symptoms(record, measured))}
+
+
+def score(value: float, width: float = 0.01) -> dict[str, float]:
+    return {"value": value, "low": value * (1 - width), "high": value * (1 + width)}
+
+
+def evaluation(**metrics: float) -> dict[str, Any]:
+    net = metrics.pop("net")
+    return {
+        "primary": "rmse",
+        "metrics": {"rmse": score(net)},
+        "baselines": {name: {"rmse": score(value)} for name, value in metrics.items()},
+        "comparisons": [
+            {"baseline": name, "outcome": "better" if net < value * 0.98 else "worse"}
+            for name, value in metrics.items()
+        ],
+        "rows": {"train": 5000, "test": 1000},
+    }
+
+
+def test_nothing_known_nothing_found() -> None:
+    assert found() == {}
+
+
+def test_commands_can_be_typed() -> None:
+    lines = losses([3.0, 2.0, 1.0], [3.0, 2.0, 1.0])
+    finding = found("[engine]\nepochs = 3\n", lines=lines)["unconverged"]
+    assert finding.action == (
+        "deepwell train 'my houses.csv' --config 'runs/a b/config.toml' --set engine.epochs=6"
+    )
+
+
+def test_overfitting_needs_a_gap_beyond_the_intervals() -> None:
+    told = evaluation(net=5.0, constant=10.0, boosting=5.0)
+    assert "overfitting" in found(evaluation=told, measured={"scores": {"train": score(1.0)}})
+    vague = {"value": 1.0, "low": 0.5, "high": 6.0}
+    assert "overfitting" not in found(evaluation=told, measured={"scores": {"train": vague}})
+
+
+def test_overfitting_is_a_note_where_the_network_wins() -> None:
+    told = evaluation(net=5.0, constant=10.0, boosting=6.0)
+    finding = found(evaluation=told, measured={"scores": {"train": score(1.0)}})["overfitting"]
+    assert finding.severity == "note"
+
+
+def test_a_cause_silences_its_effects() -> None:
+    told = evaluation(net=9.9, constant=10.0, boosting=3.0)
+    measured = {"scores": {"train": score(9.9)}}
+    assert found(evaluation=told, measured=measured)["underfitting"].severity == "problem"
+    layers = [{"name": "a", "kind": "ReLU", "dead": 0.95}]
+    look = {"kind": "health", "step": 1, "layers": layers}
+    names = found(evaluation=told, measured=measured, lines=[look])
+    assert "dead_units" in names
+    assert "underfitting" not in names
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        (evaluation(net=10.0, constant=10.0, boosting=9.9), "noise_floor"),
+        (evaluation(net=5.0, constant=10.0, boosting=4.0), "boosting_is_better"),
+        (evaluation(net=5.0, constant=10.0, linear=4.0), "linear_is_better"),
+    ],
+)
+def test_answers_beside_simple_models(told: dict[str, Any], name: str) -> None:
+    assert name in found(evaluation=told)
+
+
+def test_a_forgotten_class_is_named() -> None:
+    told = {"confusion": {"labels": ["no", "yes"], "matrix": [[180, 0], [20, 0]]}}
+    finding = found(evaluation=told)["class_imbalance"]
+    assert '"yes"' in finding.title
+    assert finding.action.endswith("--set task.class_weight=balanced")
+    assert "class_imbalance" not in found("[task]\nclass_weight='balanced'\n", evaluation=told)
+
+
+def test_a_bad_number_is_a_rate_too_high() -> None:
+    status = {"state": "failed", "reason": "TrainingError: The loss is not a finite number."}
+    finding = found("[engine]\nlearning_rate = 0.1\n", status=status)["rate_too_high"]
+    assert finding.evidence == "The loss is not a finite number."
+    assert "engine.learning_rate=0.01" in finding.action
+
+
+def test_power_law_is_recovered() -> None:
+    sizes = np.array(SIZES, dtype=float)
+    law = fit_power_law(sizes, 3 + 40 * sizes**-0.6)
+    assert law.floor == pytest.approx(3, rel=1e-3)
+    assert law.exponent == pytest.approx(0.6, abs=0.021)
+
+
+def test_extrapolation_covers_the_truth_as_often_as_promised() -> None:
+    generator, sizes = np.random.default_rng(0), np.array(SIZES, dtype=float)
+    truth = 3 + 40 * sizes**-0.5
+    hits = 0
+    for seed in range(60):
+        noise = generator.normal(0, 0.03, (3, 5)) + generator.normal(0, 0.02, (3, 1))
+        told = extrapolate(SIZES, truth * (1 + noise), seed=seed)
+        twice = told["more"][0]
+        hits += twice["low"] <= 3 + 40 * 1600**-0.5 <= twice["high"]
+    assert hits >= 50
+
+
+def test_more_data_is_said_to_help_only_where_it_does() -> None:
+    sizes = np.array(SIZES, dtype=float)
+    told = evaluation(net=5.0, constant=10.0)
+    for errors, name in ((40 * sizes**-0.5, "more_data"), (np.full(5, 3.0), "enough_data")):
+        curve = extrapolate(SIZES, np.tile(errors, (3, 1)))
+        assert name in found(evaluation=told, measured={"curve": curve})
+
+
+def test_squared_error_is_split_into_what_was_put_in() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.normal(size=(4000, 1))
+    answers = truth + 2.0 + generator.normal(0, 3.0, (6, 4000, 1))
+    parts = split_squared_error(answers, truth)
+    assert parts["bias"] == pytest.approx(4, rel=0.1)
+    assert parts["variance"] == pytest.approx(9, rel=0.05)
+    assert parts["bias"] + parts["variance"] == pytest.approx(parts["error"])
+
+
+def test_wrong_answers_add_up() -> None:
+    generator = np.random.default_rng(1)
+    truth, answers = generator.integers(0, 3, 500), generator.integers(0, 3, (7, 500))
+    parts = split_wrong_answers(answers, truth, 3)
+    total = parts["bias"] + parts["variance"] - parts["luck"]
+    assert total == pytest.approx(parts["error"])
+
+
+def test_flipped_labels_are_suspects_and_others_are_not() -> None:
+    generator = np.random.default_rng(2)
+    truth = generator.integers(0, 4, 1000)
+    sure = np.full((1000, 4), 0.02)
+    sure[np.arange(1000), truth] = 0.94
+    given = truth.copy()
+    given[:100] = (truth[:100] + 1) % 4
+    rows = Unseen(np.arange(1000), np.full(1000, "val"), given, sure)
+    suspects = find_suspects(rows, ("a", "b", "c", "d"))
+    assert {one.id for one in suspects} == set(range(100))
+    told = suspects_json(rows, ("a", "b", "c", "d"))
+    assert told is not None
+    assert found(measured={"labels": told})["label_noise"].severity == "warning"
+
+
+def test_unsure_mistakes_are_no_suspects() -> None:
+    sure = np.tile([0.45, 0.55], (100, 1))
+    rows = Unseen(np.arange(100), np.full(100, "val"), np.zeros(100, dtype=int), sure)
+    assert find_suspects(rows, ("a", "b")) == []
+
+
+def test_repeated_inputs_show_the_noise() -> None:
+    generator = np.random.default_rng(3)
+    x = np.repeat(np.arange(300), 3)
+    frame = pl.DataFrame({"x": x * 0.7, "y": x + generator.normal(0, 2.0, 900)})
+    table = Table.from_frame(frame)
+    floor = floor_of_repeats(
+        Regression(targets=("y",)), METRICS["rmse"], infer_schema(table, targets=["y"]), table
+    )
+    assert floor is not None
+    assert floor["rows"] == 900
+    assert floor["floor"] == pytest.approx(2.0, rel=0.1)
