@@ -157,3 +157,33 @@ def test_ctrl_c_while_predicting_writes_nothing(tmp_path: Path, whole: TrainResu
     else:
         assert code == 130
         assert names == {"many.csv"}
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_race_keeps_the_models_that_are_done(tmp_path: Path) -> None:
+    """Slow: five models are trained on five folds."""
+    small_data.write_houses(tmp_path, rows=700)
+    options = [*small_data.FAST_OPTIONS, "--time-limit=10m"]
+    process = start(tmp_path, "train", "houses.csv", "-t", "price", "--name", "r", *options)
+    try:
+        wait_for(process, "boosted_trees: RMSE")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        code, errors = end(process)
+    finally:
+        process.kill()
+        process.wait()
+    assert code == 130
+    assert "Traceback" not in errors
+    last = errors.rstrip().split("\n")[-1]
+    assert last == (
+        "Stopped after 1 of the competing models. The best model so far is in runs/r/model; "
+        "go on with `deepwell resume runs/r`."
+    )
+    assert len(deepwell.predict(tmp_path / "runs/r", tmp_path / "houses.csv")) == 700
+    assert (tmp_path / "runs/r/members/boosted-trees-4/manifest.json").is_file()
+    resumed = start(tmp_path, "resume", "runs/r")
+    out, errors = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, errors
+    assert "Models that competed" in out
+    assert not (tmp_path / "runs/r/members").exists()

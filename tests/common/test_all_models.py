@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from deepwell.errors import ModelError
-from deepwell.models import MODELS, build, example_inputs, settings_class, summarize
+from deepwell.models import MODELS, build, example_inputs, resolve, settings_class, summarize
 from deepwell.models.description import count_parameters, describe
 from deepwell.testing.modules import (
     check_batch_of_one,
@@ -79,7 +79,31 @@ def test_checks(name: str, spec: InputSpec) -> None:
 
 
 def test_every_architecture_has_a_case() -> None:
-    assert {name for name, _ in CASES} | set(HEAVY) == set(MODELS)
+    """What gradients do not teach has tests of its own: they may have no parameter at all."""
+    others = {name for name, entry in MODELS.items() if entry.learner != "gradient"}
+    assert {name for name, _ in CASES} | set(HEAVY) | others == set(MODELS)
+    assert others == {"boosted_trees", "blend"}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("boosted_trees", {"num_trees": 3, "num_nodes": 3, "depth": 0}),
+        ("blend", {"preset": "two-linear"}),
+    ],
+)
+def test_models_without_gradients_answer_as_networks_do(
+    name: str, settings: dict[str, Any]
+) -> None:
+    """Shapes, rows for themselves, evaluation and training mode alike, weights that travel."""
+    spec = MODELS[name].example
+    model, inputs = build(name, spec, 2, settings), example_inputs(spec, batch=5)
+    check_forward(model, inputs)
+    check_batch_of_one(model, inputs)
+    assert torch.equal(model.train()(*inputs), model.eval()(*inputs))
+    twin = build(name, spec, 2, settings)
+    twin.load_state_dict(model.state_dict())
+    assert torch.equal(twin(*inputs), model(*inputs))
 
 
 @pytest.mark.parametrize("name", HEAVY)
@@ -125,13 +149,15 @@ def test_derivatives_of_convolutions() -> None:
 def test_description_agrees_with_the_layer_table(name: str) -> None:
     description = describe(name)
     entry = MODELS[name]
+    settings = {"preset": "two-linear"} if name == "blend" else {}
     with torch.device("meta"):
-        network = build(name, entry.example, entry.example_head_size)
+        network = build(name, entry.example, entry.example_head_size, settings)
         inputs = tuple(block.to("meta") for block in example_inputs(entry.example, batch=2))
         table = summarize(network, inputs)
     assert table.parameters == description.parameters == table.trainable
     assert table.rows[-1].output_shape == description.output_shape
-    assert list(description.presets) == ["default", *entry.presets]
+    first = [] if name == "blend" else ["default"]
+    assert list(description.presets) == [*first, *entry.presets]
     assert all(row.meaning for row in description.settings)
 
 
@@ -141,8 +167,9 @@ def test_settings_survive_json(name: str) -> None:
     settings = kind()
     assert kind.model_validate_json(settings.model_dump_json()) == settings
     # settings that were written out in full still fit the name
-    spec = MODELS[name].example
-    assert count_parameters(name, spec, 2, settings.model_dump()) == count_parameters(name, spec, 2)
+    given = {"preset": "two-linear"} if name == "blend" else {}
+    full, spec = resolve(name, given).model_dump(), MODELS[name].example
+    assert count_parameters(name, spec, 2, full) == count_parameters(name, spec, 2, given)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,6 @@ KEYS = {
     "residuals",
     "mistakes",
 }
-ROWS = {"train": 5000, "val": 100}
 
 
 def schema(targets: tuple[str, ...], **roles: str) -> Schema:
@@ -80,7 +79,7 @@ def test_regression() -> None:
             test=table,
             predictions=net,
             baselines=baselines,
-            rows=ROWS,
+            model="mlp",
             settings=settings,
             seed=3,
         )
@@ -118,7 +117,7 @@ def test_regression() -> None:
     assert found["by_target"] is None
     assert found["residuals"][0]["actual"] == truth[:, 0].tolist()
     assert len(found["mistakes"]) == 24
-    assert found["rows"] == {**ROWS, "test": 150}
+    assert found["rows"] == {"test": 150}
 
 
 def test_binary_with_weights() -> None:

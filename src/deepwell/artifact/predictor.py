@@ -93,7 +93,7 @@ class Predictor:
     @property
     def input_names(self) -> list[str]:
         """Names of the columns from which the network predicts."""
-        return [column.name for column in self.encoders.columns]
+        return list(dict.fromkeys(column.name for column in self.encoders.columns))
 
     def to(self, device: torch.device | str) -> Predictor:
         """Move the network to a device and return the predictor.

@@ -59,10 +59,11 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     _show_success(result["success"])
     _show_findings(evaluation)
     training = result["training"]
-    console.print(
-        f"\n[dim]{plural(training['epochs'], 'epoch')}, {plural(training['steps'], 'step')} in "
-        f"{result['seconds']['training']:.1f} s on {training['device']}[/dim]"
-    )
+    done = f"{plural(training['epochs'], 'epoch')}, {plural(training['steps'], 'step')}"
+    if (run / "race.json").is_file():
+        done = "All models"
+    seconds = f"{result['seconds']['training']:.1f} s on {training['device']}"
+    console.print(f"\n[dim]{done} in {seconds}[/dim]")
     console.print(f"Report   {escape(str(run / 'report.html'))}", soft_wrap=True)
     console.print(f"Model    {escape(str(run / 'model'))}", soft_wrap=True)
 
@@ -81,6 +82,7 @@ def _comparison(
     result: Mapping[str, Any], evaluation: Mapping[str, Any], confidence: float
 ) -> TextTable:
     from deepwell.evaluation.numerals import metric_texts
+    from deepwell.evaluation.verdict import what_is
 
     names = _leading(list(result["metrics"]), evaluation.get("primary"))
     titles = [evaluation.get("titles", {}).get(name, name) for name in names]
@@ -94,7 +96,8 @@ def _comparison(
     for column in (table.columns[0], table.columns[2]):
         column.no_wrap = True
     baselines: Mapping[str, Any] = result["baselines"]
-    rows = [(f"[bold]{escape(result['model'])}[/bold] (the network)", result["metrics"])]
+    what = "the network" if what_is(result["model"]) == "network" else "this model"
+    rows = [(f"[bold]{escape(result['model'])}[/bold] ({what})", result["metrics"])]
     for name, scores in baselines.items():
         rows.append((escape(evaluation.get("baseline_titles", {}).get(name, name)), scores))
     for title, scores in rows:

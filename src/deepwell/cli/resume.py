@@ -24,6 +24,7 @@ def resume(
 ) -> None:
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
     from deepwell.cli.findings import show_next
+    from deepwell.cli.race_table import show_race
     from deepwell.cli.render import say, show_result
     from deepwell.config import merge
     from deepwell.engine import Progress
@@ -42,6 +43,7 @@ def resume(
     result = go_on(run, data, devices=devices, callbacks=[Progress()], say=say)
     if not joined_processes().is_first:
         return
+    show_race(result.folder.path)
     show_result(result.folder.path, result.summary)
     show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:

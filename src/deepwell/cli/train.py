@@ -94,6 +94,13 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(help="Size of a step.", rich_help_panel=TRAINING)
     ] = None,
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="For the models that compete where none is named: 90s, 10m, 1h.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same result.", rich_help_panel=TRAINING)
     ] = None,
@@ -153,6 +160,7 @@ def train(
         "engine.learning_rate": learning_rate,
         "engine.device": device,
         "engine.devices": devices,
+        "time_limit": time_limit,
         "seed": seed,
         "decide.threshold": threshold,
         "decide.cost": cost,
@@ -162,6 +170,7 @@ def train(
     settings = collect(config, options, set_)
 
     from deepwell.cli.findings import show_next
+    from deepwell.cli.race_table import show_race
     from deepwell.cli.render import say, show_result
     from deepwell.engine import Progress
     from deepwell.engine.processes import joined_processes
@@ -175,6 +184,7 @@ def train(
     result = run(data, name=name, runs=runs, settings=settings, callbacks=[Progress()], say=say)
     if not joined_processes().is_first:
         return
+    show_race(result.folder.path)
     show_result(result.folder.path, result.summary)
     show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:

@@ -26,7 +26,7 @@ class DeepRegressor(RegressorMixin, DeepEstimator):
 
     Args:
         model: Name in the catalog, or a network of your own, which is copied for each fit and
-            starts with the weights it has. "auto" chooses by the data.
+            starts with the weights it has. "auto" chooses one by the data.
         epochs: How often the training rows are seen; None chooses by the data.
         batch_size: Rows in a step; None chooses by the data.
         learning_rate: Size of a step; None chooses by the data.

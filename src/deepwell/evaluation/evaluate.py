@@ -32,7 +32,7 @@ from deepwell.evaluation.mistakes import Mistake, worst_mistakes
 from deepwell.evaluation.scored import Scored
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.evaluation.success import parse_success
-from deepwell.evaluation.verdict import Comparison, compare, verdict
+from deepwell.evaluation.verdict import Comparison, compare, verdict, what_is
 from deepwell.tasks.base import Task
 from deepwell.types import Predictions
 
@@ -125,7 +125,7 @@ def evaluate(
     baselines: Mapping[str, Baseline],
     settings: EvaluationSettings | None = None,
     seed: int = 0,
-    rows: Mapping[str, int] | None = None,
+    model: str = "",
 ) -> Evaluation:
     """Score a network and its baselines on the test rows.
 
@@ -140,7 +140,7 @@ def evaluate(
         baselines: From `fit_baselines`, may be empty.
         settings: Resamples, threshold and so on.
         seed: For the bootstrap and the choice of shown points.
-        rows: Number of rows of train and val, to be told with the scores.
+        model: Name of the model, to be told from a network where it is none.
 
     Raises:
         ConfigError: The threshold of success cannot be read.
@@ -167,7 +167,7 @@ def evaluate(
         targets=task.targets,
         labels=task.labels,
         primary=primary.name,
-        rows={**(rows or {}), "test": len(test)},
+        rows={"test": len(test)},
         metrics=own,
         by_target=_by_target(task, truth, predictions, weight),
         baselines={name: scores[name] for name in baselines},
@@ -181,6 +181,7 @@ def evaluate(
             comparisons,
             task=task.name,
             confidence=settings.confidence,
+            noun=what_is(model),
         ),
         success=success and success.check(own[success.metric].value),
         confusion=_confusion(task, network),

@@ -31,6 +31,7 @@ class Record:
         evaluation: Scores, baselines, mistakes; empty if the run did not get so far.
         result: The answer in short.
         diagnosis: Findings, and what was measured for them.
+        race: The models that competed; empty where one was chosen.
         lines: The lines of metrics.jsonl.
         config: The text of config.toml.
         looks: Who scored the test rows, the first look first.
@@ -44,6 +45,7 @@ class Record:
     evaluation: Json = field(default_factory=dict)
     result: Json = field(default_factory=dict)
     diagnosis: Json = field(default_factory=dict)
+    race: Json = field(default_factory=dict)
     lines: Sequence[Json] = ()
     config: str = ""
     looks: Sequence[Json] = ()
@@ -66,6 +68,7 @@ class Record:
             evaluation=_read(run / "evaluation.json"),
             result=_read(run / "result.json"),
             diagnosis=_read(run / "diagnosis.json"),
+            race=_read(run / "race.json"),
             lines=run.read_metrics(),
             config=config.read_text(encoding="utf-8") if config.is_file() else "",
             looks=read_looks(run),

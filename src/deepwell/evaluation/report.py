@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from deepwell.evaluation import failures, findings, learning, story
 from deepwell.evaluation.decision_chapter import decision_chapter
-from deepwell.evaluation.looks import looks_chapter
 from deepwell.evaluation.diagnosis.chapter import diagnosis_chapter
+from deepwell.evaluation.looks import looks_chapter
 from deepwell.evaluation.numerals import count, plural
+from deepwell.evaluation.race_chapter import race_chapter
 from deepwell.evaluation.record import Record
 from deepwell.evaluation.slicing.chapters import fairness_chapter, slices_chapter
 from deepwell.files import write_text
@@ -73,6 +74,7 @@ def chapters(record: Record) -> list[story.Chapter]:
         findings.verdict_chapter(record),
         story.data_chapter(record),
         story.split_chapter(record),
+        race_chapter(record),
         learning.training_chapter(record),
         failures.failures_chapter(record),
         slices_chapter(record),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from deepwell.evaluation.intervals import Difference, Interval
 from deepwell.evaluation.metrics import Metric
 from deepwell.evaluation.numerals import number, percent
+from deepwell.models.catalog import MODELS
 from deepwell.tasks.base import TaskName
 
 Outcome = Literal["better", "worse", "undecided"]
@@ -67,6 +68,17 @@ def noun_of(baseline: str, task: TaskName) -> str:
     return {"linear": "the linear model", "boosting": "gradient boosting"}.get(baseline, baseline)
 
 
+def what_is(model: str) -> str:
+    """Name a model of the catalog, or one of the user's own, inside a sentence.
+
+    Example:
+        >>> what_is("mlp"), what_is("boosted_trees"), what_is("blend")
+        ('network', 'model', 'model')
+    """
+    is_network = model not in MODELS or MODELS[model].learner == "gradient"
+    return "network" if is_network else "model"
+
+
 def amount(metric: Metric, value: float | None) -> str:
     """Write a value of a metric for people.
 
@@ -115,6 +127,7 @@ def verdict(
     *,
     task: TaskName,
     confidence: float = 0.95,
+    noun: str = "network",
 ) -> str:
     """Say in plain words whether the network is worth its trouble.
 
@@ -126,6 +139,7 @@ def verdict(
         comparisons: One for each baseline.
         task: Name of the task.
         confidence: Of the intervals.
+        noun: What was trained; see `what_is`.
     """
     sure = f"{confidence * 100:g} %"
     reached = amount(metric, score.value)
@@ -135,29 +149,31 @@ def verdict(
     if score.value is None:
         return f"The test rows cannot measure {_name(metric)}: they are too few or all alike."
     if not comparisons:
-        return f"The network's {_name(metric)} is {reached}; it was compared with no baseline."
+        return f"The {noun}'s {_name(metric)} is {reached}; it was compared with no baseline."
     constant = [one for one in comparisons if one.baseline == "constant"]
     others = list(comparisons)
     sentences: list[str] = []
     if constant and constant[0].outcome != "better":
-        sentences.append(_lost(metric, constant[0], task, sure))
+        sentences.append(_lost(metric, constant[0], task, sure, noun))
         others = [one for one in comparisons if one.baseline != "constant"]
-    sentences.append(_clauses(metric, others, task, sure))
+    sentences.append(_clauses(metric, others, task, sure, noun))
     sentences.append(f"Its {_name(metric)} is {reached}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _lost(metric: Metric, constant: Comparison, task: TaskName, sure: str) -> str:
+def _lost(metric: Metric, constant: Comparison, task: TaskName, sure: str, what: str) -> str:
     noun = noun_of("constant", task)
     size = f"{_apart(metric, constant.difference)} {_unit(metric)}"
     if constant.outcome == "worse":
         return (
-            f"The network does not beat {noun}: it is worse by {size}, beyond the {sure} interval."
+            f"The {what} does not beat {noun}: it is worse by {size}, beyond the {sure} interval."
         )
-    return f"The network does not beat {noun}: the difference of {size} is within the noise."
+    return f"The {what} does not beat {noun}: the difference of {size} is within the noise."
 
 
-def _clauses(metric: Metric, comparisons: Sequence[Comparison], task: TaskName, sure: str) -> str:
+def _clauses(
+    metric: Metric, comparisons: Sequence[Comparison], task: TaskName, sure: str, what: str
+) -> str:
     by_outcome: Mapping[Outcome, list[Comparison]] = {
         outcome: [one for one in comparisons if one.outcome == outcome]
         for outcome in ("better", "undecided", "worse")
@@ -170,7 +186,7 @@ def _clauses(metric: Metric, comparisons: Sequence[Comparison], task: TaskName, 
             [f"{noun_of(o.baseline, task)} by {_apart(metric, o.difference)}" for o in better]
         )
         each = {1: "", 2: "both "}.get(len(better), "all ")
-        clauses.append(f"the network beats {wins} {_unit(metric)}, {each}{beyond}")
+        clauses.append(f"the {what} beats {wins} {_unit(metric)}, {each}{beyond}")
     if undecided:
         nouns = _listed([noun_of(one.baseline, task) for one in undecided])
         sizes = _listed([_apart(metric, one.difference) for one in undecided])
@@ -179,7 +195,7 @@ def _clauses(metric: Metric, comparisons: Sequence[Comparison], task: TaskName, 
         clauses.append(f"against {nouns} the {is_are.format(sizes + unit)} within the noise")
     for one in worse:
         size = f"{_apart(metric, one.difference)} {_unit(metric)}"
-        clauses.append(f"{noun_of(one.baseline, task)} beats the network by {size}, {beyond}")
+        clauses.append(f"{noun_of(one.baseline, task)} beats the {what} by {size}, {beyond}")
     text = "; ".join(clauses)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 

@@ -35,7 +35,8 @@ class ModelDescription:
         input_shapes: Block to shape, for example {"images": "(batch, 3, 224, 224)"}.
         output_shape: For example "(batch, 1000)".
         parameters: For these shapes.
-        presets: Name of the preset to the number of parameters with it; the first is "default".
+        presets: Name of the preset to the number of parameters with it; the first is "default",
+            where a network can be built without any.
         settings: The settings that can be changed.
     """
 
@@ -73,14 +74,17 @@ def describe(
         block: f"(batch, {', '.join(str(size) for size in tensor.shape[1:])})"
         for block, tensor in blocks
     }
-    counts = {"default": count_parameters(name, spec, head_size)}
+    # a blend is nothing without members, which its preset has
+    counts = {}
+    if entry.learner != "blend":
+        counts["default"] = count_parameters(name, spec, head_size)
     for preset in entry.presets:
         counts[preset] = count_parameters(name, spec, head_size, {"preset": preset})
     return ModelDescription(
         entry=entry,
         input_shapes=shapes,
         output_shape=f"(batch, {head_size})",
-        parameters=counts["default"],
+        parameters=next(iter(counts.values())),
         presets=counts,
         settings=_settings(name),
     )
@@ -126,6 +130,8 @@ def _kind(annotation: Any) -> str:
         return "none"
     if origin is Literal:
         return " | ".join(str(choice) for choice in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return "group"
     if origin is tuple:
         return f"list of {_kind(get_args(annotation)[0])}s"
     if origin in (types.UnionType, Union):

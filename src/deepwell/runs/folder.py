@@ -39,6 +39,8 @@ class RunFolder:
     metrics.jsonl     one line a logged step and an epoch
     layers.json       the layer table
     checkpoints/      what a resume needs
+    members/          finished models of an interrupted race or of folds
+    race.json         the models that competed, where several did
     model/            the portable model
     evaluation.json   scores, intervals, baselines, mistakes
     result.json       the answer in short, for programs
@@ -70,9 +72,15 @@ class RunFolder:
         return self.path / "model"
 
     @property
+    def members(self) -> Path:
+        """Folder of the finished models of which the model is put together."""
+        return self.path / "members"
+
+    @property
     def has_checkpoint(self) -> bool:
         """Whether there is something to resume from."""
-        return any(self.checkpoints.glob("step-*.safetensors"))
+        has_members = any(self.members.glob("*/manifest.json"))
+        return has_members or any(self.checkpoints.glob("step-*.safetensors"))
 
     @property
     def metrics(self) -> Path:

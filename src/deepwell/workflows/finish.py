@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,11 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
         baselines=baselines,
         settings=settings.evaluation,
         seed=settings.seed,
-        rows=prepared.num_rows,
+        model=learned.predictor.recipe.name,
     )
+    evaluation = replace(evaluation, rows=prepared.num_rows)
+    if learned.remark:
+        evaluation = replace(evaluation, verdict=f"{evaluation.verdict} {learned.remark}")
     scores = evaluation.to_json()
     scores["decision"] = judge_decision(
         learned.predictor.decision,

@@ -45,10 +45,14 @@ class Learned:
     Args:
         predictor: Answers questions about raw rows.
         fit: What the engine reports.
+        remark: What the verdict has to say beside the scores.
+        progress: How far it came, in words, for whoever stops it.
     """
 
     predictor: Predictor
     fit: FitResult
+    remark: str = ""
+    progress: str = ""
 
 
 def learn(

@@ -29,6 +29,11 @@ class Entrant:
     title: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    @property
+    def model(self) -> str:
+        """Its name in the catalog."""
+        return self.overrides["model"]["name"]
+
 
 ENTRANTS = (
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
@@ -52,7 +57,7 @@ ENTRANTS = (
 """In the order in which they are trained: what is quick and usually good comes first."""
 
 
-def is_race(choice: ModelChoice, schema: Schema, num_rows: int) -> bool:
+def is_race(choice: ModelChoice, schema: Schema, num_train: int, num_val: int) -> bool:
     """Tell whether a choice of model stands for a competition.
 
     Settings of a network, such as a dropout, are for the single network that "auto" stood for.
@@ -61,7 +66,8 @@ def is_race(choice: ModelChoice, schema: Schema, num_rows: int) -> bool:
         choice.name == "auto"
         and not choice.options
         and not has_images(schema)
-        and num_rows >= FEWEST_ROWS
+        and num_train + num_val >= FEWEST_ROWS
+        and (num_val > 0 or num_folds(num_train, schema) > 1)
     )
 
 

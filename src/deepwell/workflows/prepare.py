@@ -144,7 +144,7 @@ def prepare(
     resolved = resolve(
         overrides, schema, len(train), question=formulation.name, is_own=module is not None
     )
-    if module is None and is_race(asked.model, schema, len(train) + len(val)):
+    if module is None and is_race(asked.model, schema, len(train), len(val)):
         resolved = asked  # each model of the race gets what suits it
     resolved = pinned(resolved, targets)
     task = _fit_task(formulation, train, val, test, resolved)
@@ -170,6 +170,11 @@ def prepare(
 def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
     """Refuse what can be refused before the data are read."""
     resolve_device(asked.engine.device)
+    if asked.model.name in MODELS and MODELS[asked.model.name].learner == "blend":
+        raise ModelError(
+            f"A {asked.model.name} is made of trained models: leave --model out, and the best of "
+            "several models are blended."
+        )
     if module is None and asked.model.name != "auto":
         resolve_model(asked.model.name, asked.model.options)
 

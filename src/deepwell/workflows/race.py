@@ -12,30 +12,33 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from deepwell.artifact import Predictor
 from deepwell.config import merge
-from deepwell.data import Encoders, Schema, Table
+from deepwell.data import Table
 from deepwell.data.folds import folds
-from deepwell.engine import FitResult
-from deepwell.models.ensembles.blend import Blend, BlendSettings, MemberSettings
-from deepwell.nn.ensemble import average_members
+from deepwell.engine import Callback, FitResult, resolve_device
+from deepwell.engine.callbacks import Stop
+from deepwell.errors import DeepwellError, OutputError, SplitError
+from deepwell.evaluation.asked import primary_of
+from deepwell.evaluation.metrics import value_of
+from deepwell.evaluation.numerals import percent
+from deepwell.evaluation.scored import Scored
+from deepwell.evaluation.verdict import amount
+from deepwell.models.catalog import MODELS
 from deepwell.tasks import Task, TaskSettings
 from deepwell.tasks import from_json as task_from_json
 from deepwell.tasks.decisions import Known, fit_decision
+from deepwell.workflows.blending import Outputs, blend, choose_weights, loss_of, mix
 from deepwell.workflows.decide import hold_apart, known, row_weight
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
+from deepwell.workflows.members import Members
 from deepwell.workflows.plan import resolve
 from deepwell.workflows.portfolio import ENTRANTS, Entrant, num_folds
 from deepwell.workflows.prepare import Prepared, Say
 
-Outputs = NDArray[np.float32]
-_ROUNDS = 40
-"""Members that the blend is made of, some of them several times."""
-_LEAST_GAIN = 0.002
-"""Share of the loss that a blend must save over the best single model to be worth its size."""
+BY_CTRL_C = "stopped by Ctrl-C"
 
 
 @dataclass(slots=True)
@@ -48,6 +51,7 @@ class Result:
         outputs: What they say of the rows held out from them, (rows, head_size).
         fit: How the first of them was trained.
         loss: Mean loss on these rows.
+        score: The metric that decides, on these rows.
         seconds: Time it took.
         weight: Share in the blend.
         reason: Why it has none, where it was not finished.
@@ -58,14 +62,22 @@ class Result:
     outputs: Outputs | None = None
     fit: FitResult | None = None
     loss: float | None = None
+    score: float | None = None
     seconds: float = 0.0
     weight: float = 0.0
     reason: str = ""
+
+    @property
+    def is_network(self) -> bool:
+        """Whether gradients taught it."""
+        return MODELS[self.entrant.model].learner == "gradient"
 
     def to_json(self) -> dict[str, Any]:
         """Return the line of the table of the race."""
         return {
             "name": self.entrant.title,
+            "is_network": self.is_network,
+            "score": self.score,
             "loss": self.loss,
             "seconds": round(self.seconds, 2),
             "weight": round(self.weight, 4),
@@ -82,33 +94,69 @@ class Race:
         learned: The model that is handed over, and the training of the best network in it.
         results: All that took part.
         verdict: The outcome in words.
+        facts: "metric", "title", "score" of what is kept, "rows" that were held out, "folds".
     """
 
     learned: Learned
     results: tuple[Result, ...]
     verdict: str
+    facts: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
-        return {"models": [r.to_json() for r in self.results], "verdict": self.verdict}
+        return {
+            **self.facts,
+            "models": [r.to_json() for r in self.results],
+            "verdict": self.verdict,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class _Course:
-    """The rows of the race.
+    """What all models run over.
 
     Args:
+        prepared: Data and task.
+        given: The user's settings, without the choice of a model.
         pool: Rows that may be learned from.
         held_out: For each fold the positions of its rows.
-        judged: Positions of all rows that are held out once.
+        members: Where finished models are kept.
     """
 
+    prepared: Prepared
+    given: Mapping[str, Any]
     pool: Table
     held_out: tuple[NDArray[np.int64], ...]
+    members: Members
 
     @property
-    def judged(self) -> NDArray[np.int64]:
-        return np.concatenate(self.held_out)
+    def truth(self) -> Table:
+        """All rows that are held out once, in the order of the answers."""
+        return self.pool.take(np.concatenate(self.held_out))
+
+
+class Deadline(Callback):
+    """Asks to stop when the time is over.
+
+    Args:
+        seconds: From now on.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.perf_counter() + seconds
+        self.is_over = False
+
+    def on_step_logged(self, state: object) -> Stop | None:
+        """Look at the clock."""
+        return self._look()
+
+    def on_epoch_ended(self, state: object) -> Stop | None:
+        """Look at the clock."""
+        return self._look()
+
+    def _look(self) -> Stop | None:
+        self.is_over = time.perf_counter() > self._end
+        return Stop("The time limit is over.") if self.is_over else None
 
 
 def race(
@@ -118,6 +166,7 @@ def race(
     limit: float,
     say: Say,
     entrants: Sequence[Entrant] = ENTRANTS,
+    members: Members | None = None,
 ) -> Race:
     """Train the models of the portfolio and put the best of them together.
 
@@ -125,97 +174,140 @@ def race(
         prepared: Data and task.
         given: The user's settings, without the choice of a model: they hold for all.
         limit: Seconds that training may take in all. A model that would take longer than what is
-            left is given up, or not begun.
+            left is given up, or not begun; the first one always runs.
         say: Called with the outcome of each.
         entrants: The models.
+        members: Finished models of an interrupted race, and where those of this one are kept.
 
     Raises:
+        DeepwellError: None of the models can be trained; what the first one says.
         KeyboardInterrupt: Stopped by Ctrl-C before a single model was trained.
     """
-    began = time.perf_counter()
     val, apart = hold_apart(prepared.val, prepared.task, prepared.schema, prepared.settings)
-    course = _course(prepared, val)
-    truth = course.pool.take(course.judged)
+    pool = prepared.train.concat(val)
+    held_out = _held_out(prepared, pool, len(val))
+    course = _Course(prepared, given, pool, held_out, members or Members(None))
+    say(_opening(len(entrants), course, limit))
     results: list[Result] = []
+    failures: list[DeepwellError] = []
+    is_stopped = False
     for entrant in entrants:
-        left = limit - (time.perf_counter() - began)
-        result = _run(entrant, prepared, course, given, left if results else float("inf"))
-        if result.outputs is not None:
-            result.loss = _loss(prepared.task, result.outputs, truth, prepared.schema)
-        say(_line(result))
-        results.append(result)
-        if result.fit is not None and result.fit.interrupted:
+        left = limit - sum(result.seconds for result in results)
+        results.append(Result(entrant))
+        try:
+            _compete(results[-1], course, left if len(results) > 1 else float("inf"), say)
+        except OutputError:
+            raise
+        except DeepwellError as error:
+            failures.append(error)
+            results[-1].reason = str(error)
+            say(_line(results[-1], prepared))
+        except KeyboardInterrupt:
+            results[-1].reason = BY_CTRL_C
+            is_stopped = True
             break
-    return _finish(results, prepared, truth, apart, time.perf_counter() - began)
+    done = [result for result in results if result.loss is not None]
+    if not done:
+        raise failures[0] if failures and not is_stopped else KeyboardInterrupt
+    return _finish(results, course, apart, is_stopped)
 
 
-def _course(prepared: Prepared, val: Table) -> _Course:
-    train = prepared.train
-    count = num_folds(len(train) + len(val), prepared.schema)
+def _compete(result: Result, course: _Course, left: float, say: Say) -> None:
+    """Train a model on each fold and judge its answers."""
+    prepared = course.prepared
+    _run(result, course, left)
+    if result.outputs is not None:
+        truth = course.truth
+        result.score = _score(prepared, result.outputs, truth)
+        result.loss = loss_of(prepared.task, result.outputs, truth, prepared.schema)
+    say(_line(result, prepared))
+
+
+def _held_out(prepared: Prepared, pool: Table, num_val: int) -> tuple[NDArray[np.int64], ...]:
+    """Return the folds, or the validation rows where folds cannot be or are not needed."""
+    as_given = (np.arange(len(pool) - num_val, len(pool)),)
+    count = num_folds(len(pool), prepared.schema)
     if count == 1:
-        rows = np.arange(len(train), len(train) + len(val))
-        return _Course(train.concat(val), (rows,))
-    pool = train.concat(val)
+        return as_given
     is_classes = prepared.task.name in ("binary", "multiclass")
-    parts = folds(
-        pool,
-        prepared.schema,
-        prepared.settings.split,
-        count=count,
-        seed=prepared.settings.seed,
-        stratify=prepared.task.truth(pool).astype(np.int64) if is_classes else None,
-    )
-    return _Course(pool, tuple(parts))
+    try:
+        parts = folds(
+            pool,
+            prepared.schema,
+            prepared.settings.split,
+            count=count,
+            seed=prepared.settings.seed,
+            stratify=prepared.task.truth(pool).astype(np.int64) if is_classes else None,
+        )
+    except SplitError:  # too few groups, or most rows are copies
+        if num_val:
+            return as_given
+        raise
+    return tuple(parts)
 
 
-def _run(
-    entrant: Entrant, prepared: Prepared, course: _Course, given: Mapping[str, Any], left: float
-) -> Result:
+def _run(result: Result, course: _Course, left: float) -> None:
     """Train a model on each fold, as long as there is time."""
-    result = Result(entrant)
     if left <= 0:
         result.reason = "no time was left"
-        return result
-    began = time.perf_counter()
+        return
+    count = len(course.held_out)
     outputs: list[Outputs] = []
     for number, held_out in enumerate(course.held_out):
-        train = np.setdiff1d(np.arange(len(course.pool)), held_out)
-        val = course.pool.take(held_out)
-        learned = _train(entrant, prepared, course.pool.take(train), val, given, number)
-        result.fit = result.fit or learned.fit
+        deadline = Deadline(left - result.seconds)
+        learned = _member(result.entrant, course, number, deadline)
         if learned.fit.interrupted:
-            result.fit, result.reason = learned.fit, "stopped by Ctrl-C"
-            return result
-        result.predictors.append(learned.predictor)
-        outputs.append(learned.predictor.outputs(val))
-        result.seconds = time.perf_counter() - began
-        expected = result.seconds / (number + 1) * len(course.held_out)
-        if expected > left and number + 1 < len(course.held_out):
+            raise KeyboardInterrupt
+        result.fit = result.fit or learned.fit
+        result.seconds += learned.fit.seconds
+        expected = result.seconds / (number + 1) * count
+        if number + 1 < count and (deadline.is_over or expected > left):
             result.reason = f"would take {expected:.0f} s, and {left:.0f} s were left"
-            result.predictors.clear()
-            return result
+            return
+        if deadline.is_over:
+            result.reason = "stopped early by the time limit"
+        outputs.append(learned.predictor.outputs(course.pool.take(held_out)))
+        result.predictors.append(learned.predictor)
     result.outputs = np.concatenate(outputs)
-    return result
+
+
+def _member(entrant: Entrant, course: _Course, number: int, deadline: Deadline) -> Learned:
+    """Return the model of a fold: trained now, or before an interruption."""
+    device = resolve_device(course.prepared.settings.engine.device)
+    kept = course.members.load(entrant.title, number, device)
+    if kept is not None:
+        return kept
+    began = time.perf_counter()
+    held_out = course.held_out[number]
+    train = course.pool.take(np.setdiff1d(np.arange(len(course.pool)), held_out))
+    learned = _train(entrant, course, train, course.pool.take(held_out), number, deadline)
+    spent = replace(learned.fit, seconds=time.perf_counter() - began)
+    learned = replace(learned, fit=spent)
+    if not spent.interrupted:
+        course.members.save(entrant.title, number, learned, train)
+    return learned
 
 
 def _train(
     entrant: Entrant,
-    prepared: Prepared,
+    course: _Course,
     train: Table,
     val: Table,
-    given: Mapping[str, Any],
     number: int,
+    deadline: Deadline,
 ) -> Learned:
-    overrides = merge(dict(given), dict(entrant.overrides))
+    prepared = course.prepared
+    overrides = merge(dict(course.given), dict(entrant.overrides))
     task, schema = prepared.task, prepared.schema
     settings = resolve(overrides, schema, len(train), question=task.name)
-    settings = settings.model_copy(update={"seed": prepared.settings.seed + number})
     plain = settings.decide.model_copy(update={"calibrate": "none", "coverage": None})
-    settings = settings.model_copy(update={"decide": plain})
+    settings = settings.model_copy(
+        update={"seed": prepared.settings.seed + number, "decide": plain}
+    )
     own = with_settings(task, settings.task)
     encoders = fit_encoders(train, schema, own, settings, None)
     predictor = assemble(encoders, own, schema, settings, None)
-    return learn(predictor, train, val, settings=settings)
+    return learn(predictor, train, val, settings=settings, callbacks=[deadline])
 
 
 def with_settings(task: Task, settings: TaskSettings) -> Task:
@@ -223,148 +315,112 @@ def with_settings(task: Task, settings: TaskSettings) -> Task:
     return task_from_json({**task.to_json(), "settings": settings.model_dump()})
 
 
-def _loss(task: Task, outputs: Outputs, rows: Table, schema: Schema) -> float:
-    """Return the mean loss; for numbers in units of the data, relative to their variance."""
-    weight = row_weight(schema, rows)
-    if task.name == "regression" and task.primary_metric == "rmse":
-        truth = np.asarray(task.truth(rows), dtype=np.float64)
-        errors = (np.asarray(task.decode(outputs).values) - truth) ** 2
-        scale = np.average((truth - truth.mean(axis=0)) ** 2, axis=0, weights=weight)
-        return float((np.average(errors, axis=0, weights=weight) / scale).mean())
-    targets = torch.from_numpy(task.encode(rows))
-    given = None if weight is None else torch.from_numpy(weight).float()
-    loss = task.loss(torch.from_numpy(outputs), targets, given)
-    return float(loss.sum / loss.weight)
+def _score(prepared: Prepared, outputs: Outputs, rows: Table) -> float | None:
+    task = prepared.task
+    metric = primary_of(task, prepared.settings.evaluation)
+    scored = Scored(task.name, task.truth(rows), task.decode(outputs))
+    return value_of(metric, scored, row_weight(prepared.schema, rows))
 
 
-def _line(result: Result) -> str:
+def _opening(count: int, course: _Course, limit: float) -> str:
+    rows, parts = sum(len(part) for part in course.held_out), len(course.held_out)
+    where = f"{parts} folds" if parts > 1 else f"the {rows:,} validation rows"
+    return f"{count} models compete on {where}, for {limit:.0f} s at the most"
+
+
+def _line(result: Result, prepared: Prepared) -> str:
     title = result.entrant.title
     if result.loss is None:
         return f"{title}: left out, {result.reason}"
-    return f"{title}: loss {result.loss:.4g} on held-out rows, {result.seconds:.1f} s"
+    score = _amount(result.score, prepared)
+    return f"{title}: {score} on held-out rows, {result.seconds:.1f} s"
 
 
-def _finish(
-    results: list[Result], prepared: Prepared, truth: Table, apart: Table | None, seconds: float
-) -> Race:
-    done = [result for result in results if result.outputs is not None]
-    interrupted = next((r.fit for r in results if r.fit and r.fit.interrupted), None)
-    if not done:
-        raise KeyboardInterrupt
-    _choose_weights(done, prepared, truth)
+def _amount(score: float | None, prepared: Prepared) -> str:
+    metric = primary_of(prepared.task, prepared.settings.evaluation)
+    return f"{metric.title} {amount(metric, score)}"
+
+
+def _finish(results: list[Result], course: _Course, apart: Table | None, is_stopped: bool) -> Race:
+    prepared, truth = course.prepared, course.truth
+    task, schema, settings = prepared.task, prepared.schema, prepared.settings
+    done = [result for result in results if result.loss is not None]
+    answers = [result.outputs for result in done if result.outputs is not None]
+    weights = choose_weights(answers, truth, task=task, schema=schema)
+    for result, weight in zip(done, weights, strict=True):
+        result.weight = weight
     kept = [result for result in done if result.weight > 0]
     predictor = blend(
         [(p, r.weight / len(r.predictors)) for r in kept for p in r.predictors],
-        task=prepared.task,
-        schema=prepared.schema,
+        task=task,
+        schema=schema,
     )
-    outputs = _mix(kept, prepared.task)
-    task, schema = prepared.task, prepared.schema
-    judged = Known(task.decode(outputs), task.truth(truth), row_weight(schema, truth))
+    outputs = mix(answers, weights, task)
     predictor.decision = fit_decision(
         task,
-        judged,
-        prepared.settings.decide,
+        Known(task.decode(outputs), task.truth(truth), row_weight(schema, truth)),
+        settings.decide,
         apart=None if apart is None else known(predictor, apart),
-        seed=prepared.settings.seed,
+        seed=settings.seed,
     )
-    verdict = _verdict(done, kept, _loss(prepared.task, outputs, truth, prepared.schema))
-    fit = _fit_of(done, interrupted, verdict, seconds)
-    return Race(Learned(predictor, fit), tuple(results), verdict)
-
-
-def _mix(results: Sequence[Result], task: Task) -> Outputs:
-    stacked = torch.stack([torch.from_numpy(np.asarray(r.outputs)) for r in results], dim=1)
-    weights = torch.tensor([r.weight for r in results])
-    return average_members(stacked, task.link, weights / weights.sum()).numpy()
-
-
-def _choose_weights(done: list[Result], prepared: Prepared, truth: Table) -> None:
-    """Add members one by one, each time the one that helps most; the counts are the weights.
-
-    Reference:
-        Caruana et al.: Ensemble Selection from Libraries of Models (2004), with replacement.
-    """
-    task, schema = prepared.task, prepared.schema
-    best = min(done, key=lambda result: result.loss or 0.0)
-    counts = dict.fromkeys(range(len(done)), 0)
-    reached: list[tuple[float, dict[int, int]]] = []
-    for _ in range(_ROUNDS):
-        losses: dict[int, float] = {}
-        for index in counts:
-            for place, result in enumerate(done):
-                result.weight = float(counts[place] + (place == index))
-            losses[index] = _loss(task, _mix([r for r in done if r.weight], task), truth, schema)
-        chosen = min(losses, key=lambda index: losses[index])
-        counts[chosen] += 1
-        reached.append((losses[chosen], dict(counts)))
-    loss, counts = min(reached, key=lambda pair: pair[0])
-    is_worth = loss < (best.loss or 0.0) * (1 - _LEAST_GAIN)
-    for place, result in enumerate(done):
-        share = counts[place] / sum(counts.values())
-        result.weight = share if is_worth else float(result is best)
-
-
-def blend(members: Sequence[tuple[Predictor, float]], *, task: Task, schema: Schema) -> Predictor:
-    """Put trained models together; a single one is returned as it is.
-
-    Args:
-        members: Models of the same question, and their weights.
-        task: The question.
-        schema: Of the data.
-    """
-    if len(members) == 1:
-        single = members[0][0]
-        single.task = task
-        return single
-    plans: list[MemberSettings] = []
-    numbers = categories = 0
-    for predictor, weight in members:
-        spec = predictor.encoders.spec
-        plans.append(
-            MemberSettings(
-                name=predictor.recipe.name,
-                settings=predictor.recipe.settings,
-                weight=weight,
-                numbers=(numbers, numbers + spec.num_numbers),
-                categories=(categories, categories + len(spec.cardinalities)),
-            )
-        )
-        numbers += spec.num_numbers
-        categories += len(spec.cardinalities)
-    encoders = Encoders.join([predictor.encoders for predictor, _ in members])
-    settings = BlendSettings(members=tuple(plans), link=task.link)
-    network = Blend(encoders.spec, task.head_size, settings)
-    for place, (predictor, _) in enumerate(members):
-        network.members[place] = predictor.model
-    return Predictor(
-        network,
-        task=task,
-        encoders=encoders,
-        schema=schema,
-        architecture={"name": "blend", "settings": settings.model_dump()},
-        device=members[0][0].device,
+    score = _score(prepared, outputs, truth)
+    verdict = _verdict(done, kept, score, prepared)
+    metric = primary_of(task, settings.evaluation)
+    facts = {
+        "metric": metric.name,
+        "title": metric.title,
+        "score": score,
+        "rows": len(truth),
+        "folds": len(course.held_out),
+    }
+    learned = Learned(
+        predictor,
+        _fit_of(kept, results, verdict, is_stopped),
+        remark=_remark(done, kept, prepared),
+        progress=f"Stopped after {len(done)} of the competing models.",
     )
+    return Race(learned, tuple(results), verdict, facts)
 
 
-def _verdict(done: list[Result], kept: list[Result], loss: float) -> str:
+def _verdict(
+    done: list[Result], kept: list[Result], score: float | None, prepared: Prepared
+) -> str:
     ranked = sorted(done, key=lambda result: result.loss or 0.0)
-    order = ", ".join(f"{r.entrant.title} {r.loss:.4g}" for r in ranked)
-    parts = ", ".join(f"{r.weight:.0%} {r.entrant.title}" for r in kept)
+    order = ", ".join(f"{r.entrant.title} {_amount(r.score, prepared)}" for r in ranked)
     if len(kept) == 1:
-        return f"On held-out rows {kept[0].entrant.title} is the best, and no blend helps: {order}."
-    return f"On held-out rows the blend ({parts}) reaches {loss:.4g}; alone: {order}."
+        best = kept[0].entrant.title
+        others = " and no blend is better" if len(done) > 1 else ""
+        return f"On held-out rows {best} is the best{others}: {order}."
+    parts = ", ".join(f"{percent(r.weight, 0)} {r.entrant.title}" for r in kept)
+    return (
+        f"On held-out rows the blend ({parts}) reaches {_amount(score, prepared)}; alone: {order}."
+    )
 
 
-def _fit_of(
-    done: list[Result], interrupted: FitResult | None, verdict: str, seconds: float
-) -> FitResult:
-    """Return the training of the best network, as far as the story of the run needs one."""
-    networks = [r for r in done if r.fit is not None and r.fit.history]
-    best = min(networks or done, key=lambda result: result.loss or 0.0)
-    fit = best.fit if best.fit is not None else interrupted
-    if fit is None:
+def _remark(done: list[Result], kept: list[Result], prepared: Prepared) -> str:
+    """Say plainly where trees alone won, with the best network beside them."""
+    if any(result.is_network for result in kept):
+        return ""
+    best = min(kept, key=lambda result: result.loss or 0.0)
+    said = "What is kept are trees, not a network: on held-out rows trees answered best"
+    said += f" ({best.entrant.title}, {_amount(best.score, prepared)})"
+    networks = [result for result in done if result.is_network]
+    if not networks:
+        return f"{said}, and no network was trained in time."
+    net = min(networks, key=lambda result: result.loss or 0.0)
+    return f"{said}; the best network, {net.entrant.title}, reached {_amount(net.score, prepared)}."
+
+
+def _fit_of(kept: list[Result], results: list[Result], verdict: str, is_stopped: bool) -> FitResult:
+    """Return the training of the best network that is kept, as the story of the run."""
+    networks = [r for r in kept if r.fit is not None and r.fit.history]
+    best = min(networks or kept, key=lambda result: result.loss or 0.0)
+    if best.fit is None:
         raise KeyboardInterrupt
     return replace(
-        fit, seconds=seconds, stopped=verdict, interrupted=interrupted is not None, best_epoch=None
+        best.fit,
+        seconds=sum(result.seconds for result in results),
+        stopped=verdict,
+        interrupted=is_stopped,
+        best_epoch=None,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 import sys
 from collections.abc import Generator, Sequence
@@ -17,13 +18,14 @@ from deepwell.artifact.architecture import CUSTOM
 from deepwell.engine import Checkpoints, resolve_device
 from deepwell.engine.processes import joined_processes, refuse_to_end
 from deepwell.errors import OutputError
-from deepwell.files import write_json
+from deepwell.files import write_json, write_text
 from deepwell.models import example_inputs, summarize
 from deepwell.runs import Recorder, RunFolder, describe_hardware, describe_versions
 from deepwell.workflows.decide import decision_notes
 from deepwell.workflows.finish import TrainResult, finish, save_model
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.many import tell_summary
+from deepwell.workflows.members import Members
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.race import race
 from deepwell.workflows.seen_rows import write_seen_rows
@@ -62,7 +64,7 @@ def execute(
     with _cleaned_up(run, go_on):
         run.set_state("running")
         learned = _learn(run, prepared, module, [Recorder(run.metrics), *callbacks], resume, say)
-        what = f"Stopped after {learned.fit.steps:,} steps."
+        what = learned.progress or f"Stopped after {learned.fit.steps:,} steps."
         try:
             say(learned.fit.precision)
             say(learned.fit.stopped)
@@ -91,6 +93,7 @@ def _follow(
 def _score(run: RunFolder, prepared: Prepared, learned: Learned, say: Say) -> TrainResult:
     say("Scoring the test rows, once, beside the baselines")
     result = finish(run, prepared, learned)
+    Members(run.members).remove()
     run.set_state("finished")
     tell_summary(result.summary)
     return result
@@ -127,12 +130,17 @@ def _race(run: RunFolder, prepared: Prepared, say: Say) -> Learned:
     """Let models compete; the layers and the curves in the folder are those of the winner."""
     given = prepared.settings.given()
     kept = {name: given[name] for name in ("task", "engine", "encode", "decide") if name in given}
-    outcome = race(prepared, given=kept, limit=prepared.settings.time_limit, say=say)
+    outcome = race(
+        prepared,
+        given=kept,
+        limit=prepared.settings.time_limit,
+        say=say,
+        members=Members(run.members),
+    )
     write_json(run / "race.json", outcome.to_json())
     write_json(run / "layers.json", _layers(outcome.learned.predictor))
-    recorder = Recorder(run.metrics)
-    for record in outcome.learned.fit.history:
-        recorder.append({"kind": "epoch", **record})
+    epochs = ({"kind": "epoch", **record} for record in outcome.learned.fit.history)
+    write_text(run.metrics, "".join(json.dumps(epoch) + "\n" for epoch in epochs))
     return outcome.learned
 
 

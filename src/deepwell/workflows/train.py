@@ -38,11 +38,13 @@ def train(
     Args:
         data: Path of a file or folder, a Polars or pandas frame, arrays, or a dict of columns.
         target: Name or names of the columns to predict; folders of images need none.
-        model: Name from the catalog, or your own network; None chooses by the data.
+        model: Name from the catalog, or your own network. None chooses by the data; on a table of
+            500 rows or more several models compete, and the best or a blend of them is kept.
         name: Name of the run folder; None makes one from the data and the model.
         runs: Folder that holds the run folders.
         settings: Nested settings, such as ``{"engine": {"epochs": 5}}``; see `TrainSettings`.
-        callbacks: Told about steps and epochs; `deepwell.engine.Progress` shows a bar.
+        callbacks: Told about steps and epochs; `deepwell.engine.Progress` shows a bar. They are
+            not told about the trainings of models that compete.
         say: Called with each finding, in words; None is silent.
 
     Raises:

@@ -59,6 +59,7 @@ def grow_trees(
         _rows(predictor, val) if len(val) else None,
         settings=BoostedTreesSettings.model_validate(settings.model.options),
         seed=settings.seed,
+        head_size=predictor.task.head_size,
     )
     filled = Predictor(
         trees,

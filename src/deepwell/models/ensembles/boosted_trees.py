@@ -6,7 +6,8 @@ the last bit as scikit-learn does, but for the rounding of the final sum.
 
 Layout: all trees lie side by side; a node is a place in flat tensors, and the right child follows
 the left one. A walk starts at the roots and takes `depth` steps at once for all rows and trees;
-leaves point to themselves.
+leaves point to themselves. For many rows all splits are looked at and matrix products find the
+leaves, which is faster and gives the same.
 
 Shapes: numbers (batch, F), NaN for gaps, and categories (batch, C) → (batch, head_size).
 
@@ -17,6 +18,7 @@ Reference:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -29,8 +31,12 @@ from deepwell.config import Settings
 from deepwell.errors import ModelError
 from deepwell.types import InputSpec
 
-_PIECE = 2**22
-"""Places of a walk at once: rows × trees."""
+_PIECE = 2**21
+"""Rows × trees, or rows × nodes, that are looked at at once."""
+_DENSE_ROWS = 256
+"""So many rows are worth the matrices of `_Paths`."""
+_DENSE_LEAVES = 64
+"""Trees of more leaves are walked: the matrices grow with their square."""
 
 
 class BoostedTreesSettings(Settings):
@@ -88,6 +94,7 @@ class BoostedTrees(nn.Module):
         super().__init__()
         self._num_numbers = spec.num_numbers
         self._depth = settings.depth
+        self._max_leaves = settings.max_leaves
         nodes, trees, tables = settings.num_nodes, settings.num_trees, settings.num_tables
         codes = max(spec.cardinalities, default=0)
         sizes: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
@@ -107,40 +114,120 @@ class BoostedTrees(nn.Module):
     def forward(self, *blocks: Tensor) -> Tensor:
         """Return the sum of the trees' answers, (batch, head_size)."""
         rows = len(blocks[0])
-        piece = max(1, _PIECE // max(1, len(self.roots)))
-        if rows > piece:
-            parts = [self(*(b[i : i + piece] for b in blocks)) for i in range(0, rows, piece)]
-            return torch.cat(parts)
-        answers = self.base.expand(rows, -1).clone()
-        if len(self.roots):
-            leaves = self._walk(self._features(blocks))
-            answers.index_add_(1, self.outputs, self.values[leaves])
-        return answers
+        if not len(self.roots):
+            return self.base.expand(rows, -1).clone()
+        is_dense = rows >= _DENSE_ROWS and self._max_leaves <= _DENSE_LEAVES
+        paths = _Paths.of(self) if is_dense else None
+        size = max(1, _PIECE // (len(self.columns) if is_dense else len(self.roots)))
+        parts: list[Tensor] = []
+        for start in range(0, max(rows, 1), size):
+            features = self._features(tuple(block[start : start + size] for block in blocks))
+            values = self._walk(features) if paths is None else paths.values_of(features)
+            answers = self.base.expand(len(values), -1).clone()
+            parts.append(answers.index_add_(1, self.outputs, values))
+        return torch.cat(parts)
 
     def _features(self, blocks: tuple[Tensor, ...]) -> Tensor:
-        """Return what splits look at, (batch, 2 F + tables): gaps high, gaps low, tables."""
+        """Return what splits look at, (2 F + tables, batch): gaps high, gaps low, tables."""
         parts: list[Tensor] = []
         if self._num_numbers:
-            numbers = blocks[0].float()
+            numbers = blocks[0].float().t()
             infinity = float("inf")
             parts += [
                 torch.nan_to_num(numbers, nan=n, posinf=infinity, neginf=-infinity)
                 for n in (infinity, -infinity)
             ]
         if len(self.tables):
-            codes = blocks[-1].index_select(1, self.table_columns)
-            goes_left = self.tables.gather(1, codes.t()).t()
-            parts.append(1.0 - goes_left.float())
-        return torch.cat(parts, dim=1) if parts else blocks[-1].float()
+            codes = blocks[-1].t().contiguous().index_select(0, self.table_columns)
+            parts.append(1.0 - self.tables.float().gather(1, codes))
+        return torch.cat(parts) if parts else blocks[-1].t().float()
 
     def _walk(self, features: Tensor) -> Tensor:
-        """Return the leaf of each row in each tree, (batch, trees)."""
+        """Go from the roots to the leaves; return the value of each row in each tree."""
+        features = features.t()
         places = self.roots.expand(len(features), -1)
         for _ in range(self._depth):
             seen = features.gather(1, self.columns[places])
             is_right = ~(seen <= self.thresholds[places])
             places = self.left_children[places] + is_right
-        return places
+        return self.values[places]
+
+
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """All trees as one batch of matrices, so that many rows need no walk.
+
+    A leaf is reached if all splits above it went its way. With 1 for a split that leads to it by
+    going left and -1 by going right, that is so where the sum over the splits that went left
+    equals the number of its left turns.
+
+    Args:
+        columns: Of each split, (trees · splits,).
+        thresholds: Of each split, (trees · splits, 1).
+        turns: 1, -1 or 0 for leaf (down) and split (across), (trees, leaves, splits).
+        wanted: Left turns of each leaf, (trees, leaves, 1).
+        values: Of each leaf, (trees, 1, leaves).
+    """
+
+    columns: Tensor
+    thresholds: Tensor
+    turns: Tensor
+    wanted: Tensor
+    values: Tensor
+
+    @classmethod
+    def of(cls, trees: BoostedTrees) -> _Paths:
+        """Follow all trees at once from their roots; smaller ones are filled up."""
+        left, roots = trees.left_children, trees.roots
+        nodes = torch.arange(len(left), device=left.device)
+        tree = torch.searchsorted(roots, nodes, right=True) - 1
+        is_leaf = left == nodes
+        split, leaf = _places(~is_leaf, roots), _places(is_leaf, roots)
+        turns = _turns(left, is_leaf, roots, split)
+        splits, leaves = nodes[~is_leaf], nodes[is_leaf]
+        size = (len(roots), int(leaf[leaves].max()) + 1, turns.shape[1])
+        path = turns.new_zeros(size)
+        path[tree[leaves], leaf[leaves]] = turns[leaves]
+        wanted = turns.new_full(size[:2], float("inf"))
+        wanted[tree[leaves], leaf[leaves]] = (turns[leaves] > 0).float().sum(dim=1)
+        values = turns.new_zeros(size[:2])
+        values[tree[leaves], leaf[leaves]] = trees.values[leaves]
+        columns = left.new_zeros((size[0], size[2]))
+        columns[tree[splits], split[splits]] = trees.columns[splits]
+        thresholds = turns.new_zeros((size[0], size[2]))
+        thresholds[tree[splits], split[splits]] = trees.thresholds[splits]
+        return cls(
+            columns.flatten(), thresholds.view(-1, 1), path, wanted[:, :, None], values[:, None]
+        )
+
+    def values_of(self, features: Tensor) -> Tensor:
+        """Return the value of each row in each tree, (batch, trees)."""
+        goes_left = (features.index_select(0, self.columns) <= self.thresholds).float()
+        sums = self.turns @ goes_left.view(len(self.turns), -1, goes_left.shape[1])
+        is_reached = (sums == self.wanted).float()
+        return (self.values @ is_reached).squeeze(1).t()
+
+
+def _places(is_one: Tensor, roots: Tensor) -> Tensor:
+    """Number the splits, or the leaves, of each tree from 0."""
+    before = is_one.long().cumsum(0) - is_one.long()
+    sizes = torch.diff(roots, append=roots.new_tensor([len(is_one)]))
+    return before - before[roots].repeat_interleave(sizes)
+
+
+def _turns(left: Tensor, is_leaf: Tensor, roots: Tensor, split: Tensor) -> Tensor:
+    """Return 1 or -1 for each node and each split above it, by the way that leads to the node."""
+    most = int(split.max()) + 1
+    turns = torch.zeros(len(left), most, device=left.device)
+    level = roots
+    while len(level):
+        above = level[~is_leaf[level]]
+        children = left[above]
+        for child, turn in ((children, 1.0), (children + 1, -1.0)):
+            turns[child] = turns[above]
+            turns[child, split[above]] = turn
+        level = torch.cat([children, children + 1])
+    return turns
 
 
 def build(spec: InputSpec, head_size: int, settings: BoostedTreesSettings) -> BoostedTrees:
@@ -165,6 +252,7 @@ def grow(
     *,
     settings: BoostedTreesSettings,
     seed: int,
+    head_size: int | None = None,
 ) -> tuple[BoostedTrees, BoostedTreesSettings]:
     """Grow trees on encoded rows.
 
@@ -177,6 +265,8 @@ def grow(
         val: The same, to decide when to stop; None: all iterations are done.
         settings: How to grow.
         seed: Of the choice of columns.
+        head_size: Number of classes, where the training rows may lack some; None: as many as they
+            hold, or as there are targets.
 
     Returns:
         The trees, and the settings with their sizes.
@@ -190,7 +280,16 @@ def grow(
     """
     from deepwell.models.ensembles.growing import grow_forests
 
-    forests = grow_forests(question, spec, train, val, settings=settings, seed=seed)
+    num_targets = int(train[1].max()) + 1 if question == "classes" else int(train[1].shape[1])
+    forests = grow_forests(
+        question,
+        spec,
+        train,
+        val,
+        settings=settings,
+        seed=seed,
+        head_size=num_targets if head_size is None else head_size,
+    )
     return _assemble(forests, spec, settings)
 
 

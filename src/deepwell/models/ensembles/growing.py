@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MOST_CODES = 255
 """Codes of a category up to which it may be split by sets of codes; beyond, they are numbers."""
 
+_UNSEEN = -20.0
+"""Output of a class that has no training row."""
+
 Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
 
 
@@ -26,6 +29,7 @@ def grow_forests(
     *,
     settings: BoostedTreesSettings,
     seed: int,
+    head_size: int,
 ) -> dict[str, NDArray[Any]]:
     """Grow one model for each target, or one for all classes; see `boosted_trees.grow`.
 
@@ -36,24 +40,37 @@ def grow_forests(
     known: NDArray[np.bool_] = np.atleast_1d(
         ~np.isnan(inputs).all(axis=0)
     )  # a column without any value cannot be binned
-    flat = _FlatTrees(spec, np.flatnonzero(known))
+    flat = _FlatTrees(spec, np.flatnonzero(known), head_size)
     columns = [targets] if question == "classes" else list(targets.T)
     for index, column in enumerate(columns):
-        model = _model(question, spec, known, settings, seed)
+        outputs = [index]
+        seen = np.unique(column)
+        if question == "classes":
+            outputs = flat.prepare_classes([int(value) for value in seen])
+        elif question == "labels" and len(seen) == 1:
+            flat.base[index] = float(seen[0]) * 20 - 10  # e¹⁰ to one: no doubt was seen
+        if question != "numbers" and len(seen) == 1:
+            continue
         held_out: dict[str, Any] = {}
         if val is not None:
             answers = val[1] if question == "classes" else val[1][:, index]
-            rows = np.isin(answers, column) if question != "numbers" else slice(None)
-            held_out = {"X_val": val[0][rows][:, known], "y_val": answers[rows]}
-            if val[2] is not None:
-                held_out["sample_weight_val"] = val[2][rows]
-        if len(np.unique(column)) == 1 and question != "numbers":
-            flat.add_constant(float(column[0]) * 20 - 10)  # e¹⁰ to one: no doubt was seen
-            continue
-        model.set_params(early_stopping=val is not None)
+            rows = np.isin(answers, seen) if question != "numbers" else np.ones(len(answers), bool)
+            held_out = _held_out(val, answers, rows, known)
+        model = _model(question, spec, known, settings, seed)
+        model.set_params(early_stopping=bool(held_out))
         model.fit(inputs[:, known], column, weight, **held_out)
-        flat.add(model)
+        flat.add(model, outputs)
     return flat.arrays()
+
+
+def _held_out(
+    val: Rows, answers: NDArray[Any], rows: NDArray[np.bool_], known: NDArray[np.bool_]
+) -> dict[str, Any]:
+    """Return the rows that decide when to stop; those of classes that no tree sees are left out."""
+    if not rows.any():
+        return {}
+    held_out: dict[str, Any] = {"X_val": val[0][rows][:, known], "y_val": answers[rows]}
+    return held_out if val[2] is None else {**held_out, "sample_weight_val": val[2][rows]}
 
 
 def _model(
@@ -89,12 +106,13 @@ class _FlatTrees:
     Args:
         spec: Of the inputs.
         known: Columns that the models see.
+        head_size: Outputs of all models together.
     """
 
-    def __init__(self, spec: InputSpec, known: NDArray[np.int64]) -> None:
+    def __init__(self, spec: InputSpec, known: NDArray[np.int64], head_size: int) -> None:
         self._spec = spec
         self._known = known
-        self._base: list[float] = []
+        self.base: NDArray[np.float32] = np.zeros(head_size, dtype=np.float32)
         self._roots: list[int] = []
         self._outputs: list[int] = []
         self._nodes: list[tuple[int, float, int, float]] = []
@@ -102,20 +120,23 @@ class _FlatTrees:
         self._table_columns: list[int] = []
         self._depth = 0
 
-    def add_constant(self, value: float) -> None:
-        """Add an output that needs no tree."""
-        self._base.append(value)
+    def prepare_classes(self, seen: list[int]) -> list[int]:
+        """Return the outputs for which trees are grown, and rule out classes without a row.
 
-    def add(self, model: Any) -> None:
-        """Add the trees of a fitted model; each of its outputs becomes the next one."""
-        first = len(self._base)
-        base = np.ravel(model._baseline_prediction).tolist()
-        self._base += base
+        Of two classes scikit-learn grows trees for the second only.
+        """
+        self.base[:] = _UNSEEN
+        self.base[seen] = 0.0
+        return seen[1:] if len(seen) == 2 else seen
+
+    def add(self, model: Any, outputs: list[int]) -> None:
+        """Add the trees of a fitted model, whose outputs have these places."""
+        self.base[outputs] = np.ravel(model._baseline_prediction)
         order, codes = self._columns_of(model)
         for iteration in model._predictors:
-            for output, predictor in enumerate(iteration):
+            for output, predictor in zip(outputs, iteration, strict=True):
                 self._roots.append(len(self._nodes))
-                self._outputs.append(first + output)
+                self._outputs.append(output)
                 self._add_tree(predictor, order, codes)
 
     def _columns_of(self, model: Any) -> tuple[NDArray[np.int64], dict[int, NDArray[Any]]]:
@@ -185,7 +206,7 @@ class _FlatTrees:
         size = max(self._spec.cardinalities, default=0)
         tables = np.array(self._tables, dtype=bool).reshape(len(self._tables), size)
         return {
-            "base": np.array(self._base, dtype=np.float32),
+            "base": self.base,
             "roots": np.array(self._roots, dtype=np.int64),
             "outputs": np.array(self._outputs, dtype=np.int64),
             "columns": nodes[:, 0].astype(np.int64),
