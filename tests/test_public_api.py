@@ -26,11 +26,10 @@ EXPORTS = [
 OPTIONS = {
     "train": [
         "--augment", "--batch-size", "--calibrate", "--class-weight", "--config", "--cost",
-        "--coverage", "--delimiter", "--device", "--devices", "--epochs",
-        "--fail-on-leak", "--fairness",
-        "--group", "--ignore", "--image-size", "--kind", "--learning-rate", "--model", "--name",
-        "--runs", "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
-        "--threshold", "--time", "--weight", "DATA",
+        "--coverage", "--delimiter", "--device", "--devices", "--epochs", "--fail-on-leak",
+        "--fairness", "--group", "--ignore", "--image-size", "--kind", "--learning-rate", "--model",
+        "--name", "--runs", "--seed", "--set", "--skip-broken", "--success", "--target", "--task",
+        "--test", "--threshold", "--time", "--time-limit", "--weight", "DATA",
     ],
     "resume": ["--data", "--devices", "RUN"],
     "predict": ["--output", "DATA", "MODEL"],

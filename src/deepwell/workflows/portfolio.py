@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepwell.config import merge
 from deepwell.data import Schema
 from deepwell.workflows.plan import has_images
 from deepwell.workflows.settings import ModelChoice
@@ -15,6 +16,8 @@ FEWEST_ROWS = 500
 _FOLDED_ROWS = 10_000
 """Up to so many rows each model is trained on folds, which wastes none of them."""
 NUM_FOLDS = 5
+MANY_ROWS = 20_000
+"""From so many rows on a network needs fewer epochs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,34 +27,41 @@ class Entrant:
     Args:
         title: What people read, and the name of its folder.
         overrides: Settings over those recommended for the model.
+        epochs_of_many: Epochs where there are many rows, of which each gives many steps; None:
+            those recommended.
     """
 
     title: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    epochs_of_many: int | None = None
 
     @property
     def model(self) -> str:
         """Its name in the catalog."""
         return self.overrides["model"]["name"]
 
+    def settings(self, given: Mapping[str, Any], num_rows: int) -> dict[str, Any]:
+        """Return the settings to train with: those of the user over those for many rows."""
+        first: dict[str, Any] = {}
+        if self.epochs_of_many is not None and num_rows > MANY_ROWS:
+            first = {"engine": {"epochs": self.epochs_of_many}}
+        return merge(merge(first, dict(given)), dict(self.overrides))
+
+
+_FEW_COLUMNS = {
+    "name": "boosted_trees",
+    "max_features": 0.4,
+    "max_leaves": 15,
+    "learning_rate": 0.06,
+    "min_leaf_rows": 8,
+    "l2": 1.0,
+}
 
 ENTRANTS = (
+    Entrant("boosted_trees, few columns", {"model": _FEW_COLUMNS}),
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
-    Entrant("tabm", {"model": {"name": "tabm"}}),
-    Entrant(
-        "boosted_trees, few columns",
-        {
-            "model": {
-                "name": "boosted_trees",
-                "max_features": 0.4,
-                "max_leaves": 15,
-                "learning_rate": 0.06,
-                "min_leaf_rows": 8,
-                "l2": 1.0,
-            }
-        },
-    ),
-    Entrant("realmlp", {"model": {"name": "realmlp"}}),
+    Entrant("realmlp", {"model": {"name": "realmlp"}}, epochs_of_many=32),
+    Entrant("tabm", {"model": {"name": "tabm"}}, epochs_of_many=16),
     Entrant("mlp", {"model": {"name": "mlp"}}),
 )
 """In the order in which they are trained: what is quick and usually good comes first."""

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepwell.artifact import Predictor
-from deepwell.config import merge
 from deepwell.data import Table
 from deepwell.data.folds import folds
 from deepwell.engine import Callback, FitResult, resolve_device
@@ -35,7 +34,7 @@ from deepwell.workflows.decide import hold_apart, known, row_weight
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.members import Members
 from deepwell.workflows.plan import resolve
-from deepwell.workflows.portfolio import ENTRANTS, Entrant, num_folds
+from deepwell.workflows.portfolio import ENTRANTS, NUM_FOLDS, Entrant, num_folds
 from deepwell.workflows.prepare import Prepared, Say
 
 BY_CTRL_C = "stopped by Ctrl-C"
@@ -192,7 +191,7 @@ def race(
     failures: list[DeepwellError] = []
     is_stopped = False
     for entrant in entrants:
-        left = limit - sum(result.seconds for result in results)
+        left = limit - sum(result.seconds for result in results) - _reserve(results, course)
         results.append(Result(entrant))
         try:
             _compete(results[-1], course, left if len(results) > 1 else float("inf"), say)
@@ -209,7 +208,8 @@ def race(
     done = [result for result in results if result.loss is not None]
     if not done:
         raise failures[0] if failures and not is_stopped else KeyboardInterrupt
-    return _finish(results, course, apart, is_stopped)
+    left = limit - sum(result.seconds for result in results)
+    return _finish(results, course, apart, left, is_stopped)
 
 
 def _compete(result: Result, course: _Course, left: float, say: Say) -> None:
@@ -297,7 +297,7 @@ def _train(
     deadline: Deadline,
 ) -> Learned:
     prepared = course.prepared
-    overrides = merge(dict(course.given), dict(entrant.overrides))
+    overrides = entrant.settings(course.given, len(train))
     task, schema = prepared.task, prepared.schema
     settings = resolve(overrides, schema, len(train), question=task.name)
     plain = settings.decide.model_copy(update={"calibrate": "none", "coverage": None})
@@ -341,7 +341,9 @@ def _amount(score: float | None, prepared: Prepared) -> str:
     return f"{metric.title} {amount(metric, score)}"
 
 
-def _finish(results: list[Result], course: _Course, apart: Table | None, is_stopped: bool) -> Race:
+def _finish(
+    results: list[Result], course: _Course, apart: Table | None, left: float, is_stopped: bool
+) -> Race:
     prepared, truth = course.prepared, course.truth
     task, schema, settings = prepared.task, prepared.schema, prepared.settings
     done = [result for result in results if result.loss is not None]
@@ -350,6 +352,8 @@ def _finish(results: list[Result], course: _Course, apart: Table | None, is_stop
     for result, weight in zip(done, weights, strict=True):
         result.weight = weight
     kept = [result for result in done if result.weight > 0]
+    if not is_stopped:
+        _grow_on_all_rows(kept, course, left)
     predictor = blend(
         [(p, r.weight / len(r.predictors)) for r in kept for p in r.predictors],
         task=task,
@@ -380,6 +384,53 @@ def _finish(results: list[Result], course: _Course, apart: Table | None, is_stop
         progress=f"Stopped after {len(done)} of the competing models.",
     )
     return Race(learned, tuple(results), verdict, facts)
+
+
+def _reserve(results: Sequence[Result], course: _Course) -> float:
+    """Return the seconds that are kept for growing trees on all rows."""
+    if not _leaves_rows_out(course):
+        return 0.0
+    return NUM_FOLDS * sum(r.seconds for r in results if r.loss is not None and not r.is_network)
+
+
+def _leaves_rows_out(course: _Course) -> bool:
+    """Tell whether models had to leave out rows from which they could learn as well."""
+    return len(course.held_out) == 1 and course.prepared.schema.name_of("time") is None
+
+
+def _grow_on_all_rows(kept: Sequence[Result], course: _Course, left: float) -> None:
+    """Grow trees again on folds of all rows, where they had to leave out the validation rows.
+
+    Networks would take too long; trees are quick, and a mean over folds is steadier than one fit.
+    """
+    if not _leaves_rows_out(course):
+        return
+    prepared, pool = course.prepared, course.pool
+    count = NUM_FOLDS
+    for result in kept:
+        if result.is_network or result.seconds * count > left:
+            continue
+        try:
+            parts = folds(
+                pool,
+                prepared.schema,
+                prepared.settings.split,
+                count=count,
+                seed=prepared.settings.seed,
+            )
+        except SplitError:  # too few groups, or most rows are copies
+            return
+        began = time.perf_counter()
+        again = [_fold(result.entrant, course, part, number) for number, part in enumerate(parts)]
+        result.predictors[:] = again
+        taken = time.perf_counter() - began
+        result.seconds, left = result.seconds + taken, left - taken
+
+
+def _fold(entrant: Entrant, course: _Course, held_out: NDArray[np.int64], number: int) -> Predictor:
+    train = course.pool.take(np.setdiff1d(np.arange(len(course.pool)), held_out))
+    never = Deadline(float("inf"))
+    return _train(entrant, course, train, course.pool.take(held_out), number, never).predictor
 
 
 def _verdict(
