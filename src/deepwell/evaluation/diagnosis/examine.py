@@ -37,6 +37,11 @@ RULES: tuple[Rule, ...] = (
     answers.few_rows,
 )
 """Rules in the order in which their findings of one severity are told: causes before effects."""
+_OF_ONE_NETWORK: tuple[Rule, ...] = (
+    *(flows.alike_units, flows.exploding, flows.vanishing, flows.dead_units, flows.saturated_units),
+    *(pace.rate_too_high, pace.rate_too_low, fits.unconverged, fits.impatient, fits.overfitting),
+)
+"""Rules about one training, whose curves say nothing about models that were put together."""
 _EXPLAINED_BY = {
     "underfitting": (
         *("rate_too_low", "rate_too_high", "vanishing_gradients", "exploding"),
@@ -55,7 +60,9 @@ _EXPLAINED_BY = {
 
 def examine(symptoms: Symptoms) -> tuple[Finding, ...]:
     """Return what is found in a run, the most serious first; () if all is well."""
-    found = [finding for rule in RULES if (finding := rule(symptoms)) is not None]
+    is_race = bool(symptoms.record.race)
+    rules = [rule for rule in RULES if not (is_race and rule in _OF_ONE_NETWORK)]
+    found = [finding for rule in rules if (finding := rule(symptoms)) is not None]
     found += answers.simpler_is_better(symptoms)
     grave = {finding.name for finding in found if finding.severity != "note"}
     told = [one for one in found if not grave.intersection(_EXPLAINED_BY.get(one.name, ()))]
