@@ -10,6 +10,7 @@ from deepwell.config import Settings
 from deepwell.data import DataSettings, EncodeSettings
 from deepwell.data.split import SplitSettings
 from deepwell.engine import OPTIMIZERS, SCHEDULES, EngineSettings
+from deepwell.engine.probing.settings import FindSettings
 from deepwell.evaluation import METRICS, EvaluationSettings
 from deepwell.models import MODELS, describe, resolve
 from deepwell.nn.activation import ACTIVATIONS
@@ -26,6 +27,7 @@ GROUPS: dict[str, type[Settings]] = {
     "task": TaskSettings,
     "augment": AugmentSettings,
     "engine": EngineSettings,
+    "find": FindSettings,
     "decide": DecisionSettings,
     "evaluation": EvaluationSettings,
 }

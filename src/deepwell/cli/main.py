@@ -17,6 +17,7 @@ from deepwell.cli import (
     explore,
     models,
     predict,
+    profile,
     report,
     resume,
     summary,
@@ -105,6 +106,7 @@ app.command("explore", epilog=explore.EXAMPLE)(explore.explore)
 app.command("diagnose", epilog=diagnose.EXAMPLE)(diagnose.diagnose)
 app.command("report", epilog=report.EXAMPLE)(report.report)
 app.command("models", epilog=models.EXAMPLE)(models.models)
+app.command("profile", epilog=profile.EXAMPLE)(profile.profile)
 app.command("summary", epilog=summary.EXAMPLE)(summary.summary)
 app.add_typer(data.app, name="data")
 

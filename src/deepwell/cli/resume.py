@@ -21,6 +21,7 @@ def resume(
     devices: Annotated[
         int | None, typer.Option(help="Processes that train together, if other than before.")
     ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="No live bar and curves.")] = False,
 ) -> None:
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
     from deepwell.cli.findings import show_next
@@ -40,7 +41,7 @@ def resume(
     code = command_in_processes(config, sys.argv[1:])
     if code is not None:
         raise typer.Exit(code)
-    result = go_on(run, data, devices=devices, callbacks=[Progress()], say=say)
+    result = go_on(run, data, devices=devices, callbacks=[Progress(plain=plain)], say=say)
     if not joined_processes().is_first:
         return
     show_race(result.folder.path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -126,6 +126,29 @@ def train(
     devices: Annotated[
         int | None, typer.Option(help="Processes that train together.", rich_help_panel=TRAINING)
     ] = None,
+    find_lr: Annotated[
+        bool,
+        typer.Option(
+            "--find-lr", help="Find the learning rate by a range test.", rich_help_panel=TRAINING
+        ),
+    ] = False,
+    find_batch_size: Annotated[
+        bool,
+        typer.Option(
+            "--find-batch-size", help="Find it by memory and speed.", rich_help_panel=TRAINING
+        ),
+    ] = False,
+    overfit_batch: Annotated[
+        bool,
+        typer.Option(
+            "--overfit-batch",
+            help="Only see whether the network can learn one batch by heart.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = False,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="No live bar and curves.", rich_help_panel=TRAINING)
+    ] = False,
     config: Annotated[
         Path | None, typer.Option(help="Settings as TOML.", rich_help_panel=TRAINING)
     ] = None,
@@ -161,6 +184,8 @@ def train(
         "engine.device": device,
         "engine.devices": devices,
         "time_limit": time_limit,
+        "find.learning_rate": find_lr or None,
+        "find.batch_size": find_batch_size or None,
         "seed": seed,
         "decide.threshold": threshold,
         "decide.cost": cost,
@@ -168,6 +193,9 @@ def train(
         "decide.coverage": coverage,
     }
     settings = collect(config, options, set_)
+    if overfit_batch:
+        _overfit(data, settings)
+        return
 
     from deepwell.cli.findings import show_next
     from deepwell.cli.race_table import show_race
@@ -181,11 +209,25 @@ def train(
     code = command_in_processes(settings, sys.argv[1:])
     if code is not None:
         raise typer.Exit(code)
-    result = run(data, name=name, runs=runs, settings=settings, callbacks=[Progress()], say=say)
+    progress = Progress(plain=plain)
+    result = run(data, name=name, runs=runs, settings=settings, callbacks=[progress], say=say)
     if not joined_processes().is_first:
         return
     show_race(result.folder.path)
     show_result(result.folder.path, result.summary)
     show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:
+        raise typer.Exit(EXIT_MISSED)
+
+
+def _overfit(data: str, settings: dict[str, Any]) -> None:
+    """Say whether the network can learn one batch; end with exit code 1 if it cannot."""
+    from deepwell.cli.render import say
+    from deepwell.cli.render_probes import show_overfit
+    from deepwell.workflows.overfit import overfit
+
+    stop_cleanly()
+    result = overfit(data, settings=settings, say=say)
+    show_overfit(result)
+    if not result.is_learned:
         raise typer.Exit(EXIT_MISSED)

@@ -92,7 +92,7 @@ class CallbackLike(Protocol):
         ...
 
     def on_checkpoint_saved(self, state: TrainState, path: Path) -> None:
-        """After a checkpoint is complete on the disk."""
+        """After a checkpoint is complete on the disk; `state` is that which it holds."""
         ...
 
     def on_fit_ended(self, state: TrainState) -> None:
@@ -133,7 +133,7 @@ on_fit_ended.
         """After validation; may ask to stop."""
 
     def on_checkpoint_saved(self, state: TrainState, path: Path) -> None:
-        """After a checkpoint is complete on the disk."""
+        """After a checkpoint is complete on the disk; `state` is that which it holds."""
 
     def on_fit_ended(self, state: TrainState) -> None:
         """At the very end, also when an error ends the training."""

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from deepwell.engine.background import Background
 from deepwell.errors import RunError
 from deepwell.files import atomic_path, explain_os_error
 
@@ -44,7 +45,7 @@ class Checkpoints:
 
     Each file holds the last weights and the best ones, the optimizer, random states and counters,
     as tensors and JSON; there is no pickle in it. A damaged newest file is passed over in favour
-    of the one before.
+    of the one before. A training only copies its state; a thread writes the copy, one at a time.
 
     Args:
         folder: Made when the first checkpoint is saved.
@@ -68,13 +69,17 @@ class Checkpoints:
         self.keep = max(1, keep)
         self._saved_at = float("-inf")
         self._save_seconds = 0.0
+        self._background = Background()
 
     @property
     def is_due(self) -> bool:
         """Whether saving now would take at most 5 % of the time since the last time, or a minute.
 
-        Short epochs would otherwise spend more time on the disk than on learning.
+        Short epochs would otherwise spend more time on the disk than on learning. Nothing is due
+        while a checkpoint is being written.
         """
+        if self._background.is_busy:
+            return False
         since = time.monotonic() - self._saved_at
         return since >= min(20 * self._save_seconds, 60.0)
 
@@ -103,28 +108,71 @@ class Checkpoints:
         Raises:
             OutputError: No permission, or the disk is full. Earlier checkpoints stay.
         """
+        path = self.begin(step, tensors, state, is_writer=is_writer)
+        self.wait()
+        return path
+
+    def begin(
+        self,
+        step: int,
+        tensors: Mapping[str, Tensor],
+        state: Mapping[str, Any],
+        *,
+        is_writer: bool = True,
+    ) -> Path:
+        """Copy a state, let a thread write it, and return where the checkpoint will be.
+
+        What is trained may change as soon as this returns. The checkpoint before is waited for.
+
+        Args:
+            step: Optimizer steps done; names the file.
+            tensors: May lie on any device and in any layout.
+            state: Plain JSON.
+            is_writer: Whether this process writes; of several, only one does.
+
+        Raises:
+            OutputError: The checkpoint before could not be written.
+        """
+        self.wait()
         began = time.monotonic()
         path = self.folder / f"step-{step:010d}.safetensors"
         if not is_writer:
             return path
-        plain = _plain(tensors)
+        copies, text = _copies(tensors), json.dumps(state)
+        self._background.start(lambda: self._finish(path, copies, text, began))
+        return path
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a checkpoint is being written right now."""
+        return self._background.is_busy
+
+    def wait(self) -> None:
+        """Wait until the checkpoint that is being written is complete.
+
+        Raises:
+            OutputError: It could not be written. Earlier checkpoints stay.
+        """
+        self._background.wait()
+
+    def _finish(self, path: Path, tensors: dict[str, Tensor], state: str, began: float) -> None:
+        """Write what was copied; runs in the thread."""
         metadata = {
             "format": FORMAT,
             "version": str(VERSION),
-            "checksum": str(_checksum(plain)),
-            "state": json.dumps(state),
+            "checksum": str(_checksum(tensors)),
+            "state": state,
         }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain_os_error(error, path) from error
         with atomic_path(path) as temporary:
-            _write(plain, temporary, metadata)
+            _write(tensors, temporary, metadata)
         for old in self.paths()[: -self.keep]:
             old.unlink(missing_ok=True)
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - began
-        return path
 
     def latest(self) -> Checkpoint | None:
         """Return the newest checkpoint that is whole, or None if the folder has none.
@@ -168,16 +216,11 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(tensors=tensors, state=json.loads(metadata["state"]))
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return contiguous tensors on the processor that share no memory with each other."""
-    plain: dict[str, Tensor] = {}
-    seen: set[int] = set()
-    for name, tensor in tensors.items():
-        copy = tensor.detach().cpu().contiguous()
-        place = copy.untyped_storage().data_ptr()
-        plain[name] = copy.clone() if place in seen else copy
-        seen.add(place)
-    return plain
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return contiguous copies on the processor, which share no memory with anything."""
+    return {
+        name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()
+    }
 
 
 def _checksum(tensors: Mapping[str, Tensor]) -> int:

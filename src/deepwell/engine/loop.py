@@ -83,7 +83,7 @@ def fit(
         checkpoints=checkpoints,
         seed=seed,
     )
-    step = _kind_of_step(trainer)
+    step = kind_of_step(trainer)
     with trainer.session():
         while trainer.is_running:
             rows = trainer.open_epoch()
@@ -93,7 +93,8 @@ def fit(
         return trainer.finish()
 
 
-def _kind_of_step(trainer: Trainer) -> Callable[[Trainer, Iterator[Batch]], bool]:
+def kind_of_step(trainer: Trainer) -> Callable[[Trainer, Iterator[Batch]], bool]:
+    """Return what does one optimizer step of a training."""
     settings = trainer.settings
     if trainer.parallel is not None:
         return shared_step

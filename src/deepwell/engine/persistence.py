@@ -22,7 +22,15 @@ from deepwell.engine.snapshot import check_fit, prefixed, random_state, set_rand
 from deepwell.engine.update import Update
 from deepwell.errors import RunError
 
-_MAY_DIFFER = {"device", "devices", "strategy", "log_every", "checkpoint_every", "health"}
+_MAY_DIFFER = {
+    "device",
+    "devices",
+    "strategy",
+    "log_every",
+    "checkpoint_every",
+    "health",
+    "loggers",
+}
 """Settings that may be changed in a resumed training: they do not change what is learned."""
 
 
@@ -71,7 +79,7 @@ class State:
     def save(
         self, checkpoints: Checkpoints, identity: Mapping[str, Any], *, keeps_best: bool
     ) -> Path:
-        """Write a checkpoint.
+        """Copy the state for a checkpoint, which a thread then writes.
 
         Args:
             checkpoints: Where to.
@@ -79,7 +87,7 @@ class State:
             keeps_best: Whether the weights of the best epoch are wanted at the end.
 
         Raises:
-            OutputError: It cannot be written; earlier ones stay.
+            OutputError: The one before could not be written; earlier ones stay.
         """
         has_best = keeps_best and self.best.epoch is not None
         is_current = self.best.epoch == self.ledger.epoch and self.ledger.position == 0
@@ -107,7 +115,9 @@ class State:
             "average": None if self.average is None else self.average.to_json(),
             "is_compiled": self.is_compiled,
         }
-        return checkpoints.save(self.ledger.step, tensors, state, is_writer=self.processes.is_first)
+        return checkpoints.begin(
+            self.ledger.step, tensors, state, is_writer=self.processes.is_first
+        )
 
     def _random_of_others(self) -> dict[str, Tensor]:
         gathered = {n: self.processes.gather(t) for n, t in random_state(self.device).items()}

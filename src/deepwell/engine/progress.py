@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from deepwell.engine.callbacks import Callback, TrainState
+from deepwell.engine.chart import LOWEST_TERMINAL, LossChart
 
 if TYPE_CHECKING:
     import rich.progress
@@ -21,20 +22,28 @@ _PATIENCE_SECONDS = 30.0
 class Progress(Callback):
     """Shows epoch, loss, validation, rows a second and the time left.
 
+    A terminal gets a live bar and, if there is room, the curves of the loss below it; anything
+    else a few plain lines.
+
     Args:
         enabled: Whether to show anything.
-        stream: Where to write; None is stderr. A terminal gets a live bar.
+        plain: Whether a terminal gets plain lines as well.
+        stream: Where to write; None is stderr.
 
     Example:
         >>> Progress(enabled=False).enabled
         False
     """
 
-    def __init__(self, *, enabled: bool = True, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, *, enabled: bool = True, plain: bool = False, stream: TextIO | None = None
+    ) -> None:
         self.enabled = enabled
+        self.plain = plain
         self._stream = stream
         self._start: TrainState | None = None
         self._bar: rich.progress.Progress | None = None
+        self._chart = LossChart()
         self._last_step = 0
         self._last_line = 0.0
 
@@ -47,8 +56,9 @@ class Progress(Callback):
         self._last_line = time.monotonic()
         for note in state.notes:
             print(f"Note: {note}", file=self._out, flush=True)
-        if self._out.isatty():
-            self._bar = _make_bar(self._out)
+        if self._out.isatty() and not self.plain:
+            self._chart = LossChart()
+            self._bar = _make_bar(self._out, self._chart)
             self._bar.add_task("", total=state.total_steps, completed=state.step, facts="", time="")
             self._bar.start()
 
@@ -57,6 +67,7 @@ class Progress(Callback):
         if self._start is None:
             return
         if self._bar is not None:
+            self._chart.note_step(state)
             self._move(state)
         elif time.monotonic() - self._last_line > _PATIENCE_SECONDS and self._is_due(state):
             self._write_line(state)
@@ -66,6 +77,7 @@ class Progress(Callback):
         if self._start is None:
             return
         if self._bar is not None:
+            self._chart.note_epoch(state)
             self._move(state)
         elif state.epochs <= MOST_LINES or state.stopped is not None or self._is_due(state):
             self._write_line(state)
@@ -157,11 +169,13 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
 
 
-def _make_bar(stream: TextIO) -> rich.progress.Progress:
+def _make_bar(stream: TextIO, chart: LossChart) -> rich.progress.Progress:
     import rich.progress
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Column
     from rich.text import Text
+
+    console = Console(file=stream)
 
     class Facts(rich.progress.ProgressColumn):
         """The only column that gives way when the terminal is narrow."""
@@ -169,11 +183,21 @@ def _make_bar(stream: TextIO) -> rich.progress.Progress:
         def render(self, task: rich.progress.Task) -> Text:
             return Text(str(task.fields["facts"]), no_wrap=True, overflow="ellipsis")
 
-    return rich.progress.Progress(
+    class BarAndChart(rich.progress.Progress):
+        """The bar, and the chart where the terminal has room for it."""
+
+        def get_renderables(self) -> Iterable[RenderableType]:
+            yield self.make_tasks_table(self.tasks)
+            size = console.size
+            drawn = chart.draw(size.width) if size.height >= LOWEST_TERMINAL else None
+            if drawn is not None:
+                yield drawn
+
+    return BarAndChart(
         rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(bar_width=10, table_column=Column(no_wrap=True)),
         rich.progress.TextColumn("{task.fields[time]}"),
         Facts(table_column=Column(ratio=1)),
-        console=Console(file=stream),
+        console=console,
         refresh_per_second=4,
     )

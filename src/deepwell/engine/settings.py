@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from deepwell.catalog import Catalog
 from deepwell.config import Settings
+from deepwell.engine.loggers.catalog import LOGGERS
 from deepwell.engine.optimizers.catalog import OPTIMIZERS
 from deepwell.engine.options import (
     USED_BY,
@@ -114,6 +115,9 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     health: bool = True
     """Look at gradients, updates and activations of the layers at some steps, for the diagnosis;
     the training is the same bit for bit. Several processes do not look."""
+    loggers: tuple[str, ...] = ()
+    """Who else is told of losses and scores, by name: tensorboard, mlflow. Needs the extra
+    `track`."""
 
     @field_validator("optimizer")
     @classmethod
@@ -131,6 +135,11 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
         if name == "plateau":
             raise ValueError('The schedule "plateau" is for the learning rate only')
         return _known(name, SCHEDULES)
+
+    @field_validator("loggers")
+    @classmethod
+    def _known_loggers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_known(name, LOGGERS) for name in names)
 
     @field_validator("device")
     @classmethod

@@ -22,6 +22,7 @@ from deepwell.engine.health import Before, Health
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
 from deepwell.engine.ledger import Ledger
+from deepwell.engine.loggers.base import with_loggers
 from deepwell.engine.means import RunningMeans
 from deepwell.engine.mixing import Mixing, MixingTask
 from deepwell.engine.optimizers import OPTIMIZERS
@@ -42,6 +43,7 @@ from deepwell.engine.strategies import check_strategy
 from deepwell.engine.symmetry import explain_symmetry
 from deepwell.engine.update import Update
 from deepwell.engine.validation import validate
+from deepwell.engine.writing import Writing
 from deepwell.errors import ConfigError, DataError, TrainingError
 from deepwell.types import Batch, Loss
 
@@ -86,8 +88,11 @@ class Trainer:
         self.task = MixingTask(task) if change.mixup or change.cutmix else task
         self._mixing = Mixing(change, seed=seed) if change.changes_rows else None
         self.seed = seed
-        self.callbacks = Callbacks(callbacks if self.processes.is_first else ())
+        known = {"engine": settings.model_dump(mode="json")}
+        told = with_loggers(callbacks, settings.loggers, known) if self.processes.is_first else ()
+        self.callbacks = Callbacks(told)
         self.checkpoints = checkpoints
+        self.writing = Writing(checkpoints, self.callbacks)
         self.is_interrupted = False
         self.model = model
         _check_trainable(model)
@@ -218,7 +223,9 @@ class Trainer:
             try:
                 self.callbacks.fit_started(self.view())
                 yield
+                self.writing.end()
             finally:
+                self.writing.give_up()
                 self.forget_gradients()
                 self.callbacks.fit_ended(self.view())
 
@@ -323,6 +330,7 @@ class Trainer:
     def after_step(self) -> None:
         """Log, save or stop, if it is time."""
         ledger, settings = self.ledger, self.settings
+        self.writing.look()
         if ledger.step % settings.log_every == 0:
             self._log()
         if ledger.stopped is None and ledger.step == settings.max_steps:
@@ -511,10 +519,10 @@ class Trainer:
     def _save(self) -> None:
         if self.checkpoints is None:
             return
-        self._read_clock()
-        has_val = self.val_batches is not None
+        self.writing.end()
+        view, has_val = self.view(), self.val_batches is not None
         path = self.state.save(self.checkpoints, self._identity(), keeps_best=has_val)
-        self.callbacks.checkpoint_saved(self.view(), path)
+        self.writing.begin(view, path)
 
 
 def _check_trainable(model: nn.Module) -> None:

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from deepwell.evaluation.figures import Line, curve
 from deepwell.evaluation.metrics import METRICS
 from deepwell.evaluation.numerals import count, duration, is_number, number
+from deepwell.evaluation.rate_figure import range_test_figure
 from deepwell.evaluation.record import Json, Record
 from deepwell.evaluation.story import PARTS, Chapter
 
@@ -24,6 +25,7 @@ def training_chapter(record: Record) -> Chapter | None:
     rate = _points(epochs, None, "learning_rate")
     if len(rate[0]) > 1:
         figures.append(curve([Line("", *rate, "plain")], title="learning rate"))
+    figures.append(range_test_figure(record.range_test))
     view = {
         "figures": [figure for figure in figures if figure],
         "facts": _training_facts(record, epochs, best),

@@ -32,6 +32,7 @@ class Record:
         result: The answer in short.
         diagnosis: Findings, and what was measured for them.
         race: The models that competed; empty where one was chosen.
+        range_test: What `--find-lr` tried; empty without it.
         lines: The lines of metrics.jsonl.
         config: The text of config.toml.
         looks: Who scored the test rows, the first look first.
@@ -46,6 +47,7 @@ class Record:
     result: Json = field(default_factory=dict)
     diagnosis: Json = field(default_factory=dict)
     race: Json = field(default_factory=dict)
+    range_test: Json = field(default_factory=dict)
     lines: Sequence[Json] = ()
     config: str = ""
     looks: Sequence[Json] = ()
@@ -69,6 +71,7 @@ class Record:
             result=_read(run / "result.json"),
             diagnosis=_read(run / "diagnosis.json"),
             race=_read(run / "race.json"),
+            range_test=_read(run / "find_lr.json"),
             lines=run.read_metrics(),
             config=config.read_text(encoding="utf-8") if config.is_file() else "",
             looks=read_looks(run),

@@ -36,6 +36,9 @@ class RunFolder:
     splits.parquet    row id and side of each row
     seen.npy          hash of each row of training and validation
     tested.npy        hash of each test row
+    find_lr.json      the range test of `--find-lr`
+    find_batch_size.json  the sizes that `--find-batch-size` tried
+    loggers.json      where TensorBoard and MLflow keep this run
     metrics.jsonl     one line a logged step and an epoch
     layers.json       the layer table
     checkpoints/      what a resume needs

@@ -30,6 +30,7 @@ from deepwell.data.proposals import propose
 from deepwell.data.storing import StoredData
 from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
+from deepwell.engine.loggers.catalog import check_loggers
 from deepwell.errors import ModelError, SplitError, TaskError, listing
 from deepwell.evaluation import applicable, parse_success
 from deepwell.evaluation.asked import check_asked
@@ -170,6 +171,7 @@ def prepare(
 def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
     """Refuse what can be refused before the data are read."""
     resolve_device(asked.engine.device)
+    check_loggers(asked.engine.loggers)
     if asked.model.name in MODELS and MODELS[asked.model.name].learner == "blend":
         raise ModelError(
             f"A {asked.model.name} is made of trained models: leave --model out, and the best of "

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deepwell.artifact import Predictor
     from deepwell.engine import Checkpoints, EngineSettings
 
-_LEFT_OUT = ("patience", "max_steps", "checkpoint_every", "compile")
+_LEFT_OUT = ("patience", "max_steps", "checkpoint_every", "compile", "loggers")
 """What ends, records or measures the training proper, and does not count before it."""
 
 

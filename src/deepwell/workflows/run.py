@@ -6,7 +6,7 @@ import contextlib
 import json
 import shlex
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,11 @@ from deepwell.workflows.members import Members
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.race import race
 from deepwell.workflows.seen_rows import write_seen_rows
+from deepwell.workflows.watched import watched
 
 
-def describe(run: RunFolder, prepared: Prepared) -> None:
-    """Write what is known before training: settings, data, split."""
+def describe(run: RunFolder, prepared: Prepared, found: Mapping[str, Any]) -> None:
+    """Write what is known before training: settings, data, split, and files of what was found."""
     if not joined_processes().is_first:
         return
     with _cleaned_up(run):
@@ -41,6 +42,8 @@ def describe(run: RunFolder, prepared: Prepared) -> None:
         run.write_splits(prepared.ids)
         write_json(run / "manifest.json", _manifest(prepared))
         write_json(run / "data.json", _data(prepared))
+        for file, content in found.items():
+            write_json(run / file, content)
         write_seen_rows(run, prepared)
 
 
@@ -61,9 +64,10 @@ def execute(
     if not joined_processes().is_first:
         return _follow(run, prepared, module, resume=resume, say=say)
     go_on = _how_to_go_on(run, prepared)
-    with _cleaned_up(run, go_on):
+    with _cleaned_up(run, go_on), watched(run, prepared.settings) as loggers:
         run.set_state("running")
-        learned = _learn(run, prepared, module, [Recorder(run.metrics), *callbacks], resume, say)
+        told = [Recorder(run.metrics), *loggers.callbacks, *callbacks]
+        learned = _learn(run, prepared, module, told, resume, say)
         what = learned.progress or f"Stopped after {learned.fit.steps:,} steps."
         try:
             say(learned.fit.precision)
@@ -71,7 +75,7 @@ def execute(
             for note in decision_notes(learned.predictor):
                 say(note)
             if not learned.fit.interrupted:
-                return _score(run, prepared, learned, say)
+                return loggers.report(_score(run, prepared, learned, say), say)
         except KeyboardInterrupt:
             what = "Stopped while scoring the test rows."
         stop = _keep_best(run, prepared, learned, what, go_on)
@@ -130,6 +134,8 @@ def _race(run: RunFolder, prepared: Prepared, say: Say) -> Learned:
     """Let models compete; the layers and the curves in the folder are those of the winner."""
     given = prepared.settings.given()
     kept = {name: given[name] for name in ("task", "engine", "encode", "decide") if name in given}
+    # the competitors are not told to the loggers one by one: what they reached is, at the end
+    kept["engine"] = {k: v for k, v in kept.get("engine", {}).items() if k != "loggers"}
     outcome = race(
         prepared,
         given=kept,

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator
 from deepwell.config import Settings
 from deepwell.data.settings import DataSettings, EncodeSettings
 from deepwell.data.split import SplitSettings
+from deepwell.engine.probing.settings import FindSettings
 from deepwell.engine.settings import EngineSettings
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.nn.augment.settings import AugmentSettings
@@ -60,6 +61,8 @@ class TrainSettings(Settings):
     """Changes to training pictures."""
     engine: EngineSettings = EngineSettings()
     """The training loop."""
+    find: FindSettings = FindSettings()
+    """What is found by short trials before training."""
     decide: DecisionSettings = DecisionSettings()
     """How predictions become answers."""
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -11,6 +11,7 @@ from torch import nn
 from deepwell.config import merge
 from deepwell.engine.processes import joined_processes
 from deepwell.runs import RunFolder
+from deepwell.workflows.find import find, refuse_unfindable
 from deepwell.workflows.finish import TrainResult
 from deepwell.workflows.look import look
 from deepwell.workflows.many import new_run, processes_to_start, require_one_model, run_in_processes
@@ -68,6 +69,7 @@ def train(
         overrides["target"] = (target,) if isinstance(target, str) else tuple(target)
     if isinstance(model, str):
         overrides = merge(overrides, {"model": {"name": model}})
+    refuse_unfindable(overrides)
     devices = processes_to_start(overrides)
     if devices:
         RunFolder.check_place(Path(runs), name)
@@ -88,7 +90,8 @@ def train(
         say = lambda text: None
     prepared = look(prepare_as_asked(data, overrides, module=module, say=say), say)
     require_one_model(prepared.settings)
+    prepared, found = find(prepared, module=module, say=say)
     label = prepared.settings.model.name if module is None else type(module).__name__.lower()
     run = new_run(Path(runs), name, fallback=f"{prepared.source.name}-{label}")
-    describe(run, prepared)
+    describe(run, prepared, found)
     return execute(run, prepared, module=module, callbacks=callbacks, say=say)

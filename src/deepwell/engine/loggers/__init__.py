@@ -1,0 +1,1 @@
+"""Loggers: callbacks that pass losses and scores on to TensorBoard or MLflow."""
