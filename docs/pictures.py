@@ -13,10 +13,10 @@ from markupsafe import Markup
 from page import ROOT
 from shapes import shapes
 
+from deepwell.evaluation.chapters.failures import failures_chapter
+from deepwell.evaluation.chapters.training import training_chapter
 from deepwell.evaluation.drawing import element, picture
-from deepwell.evaluation.failures import failures_chapter
 from deepwell.evaluation.figures import reliability
-from deepwell.evaluation.learning import training_chapter
 from deepwell.evaluation.numerals import metric_texts
 from deepwell.evaluation.record import Record
 from deepwell.evaluation.strips import Span, track, track_axis, track_scale

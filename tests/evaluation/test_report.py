@@ -27,7 +27,7 @@ def parsed(page: str) -> ElementTree.Element:
 def text_of(page: str, anchor: str | None = None) -> str:
     """All text of the page or of one chapter, in one line, every space a plain one."""
     root = parsed(page)
-    node = root.find("body") if anchor is None else root.find(f".//section[@id='{anchor}']")
+    node = root.find("body") if anchor is None else root.find(f".//*[@id='{anchor}']")
     assert node is not None
     return " ".join(" ".join(node.itertext()).split())
 
@@ -54,16 +54,18 @@ def test_chapters_come_in_the_order_of_the_story_and_are_linked(make_run: Maker)
     sections = [node.get("id") for node in root.iter("section")]
     links = [node.get("href") for node in root.findall(".//nav//a")]
     assert sections == [
-        "verdict",
+        "question",
         "data",
         "split",
+        "answer",
         "training",
-        "failures",
+        "belief",
         "calibration",
+        "failures",
         "mistakes",
+        "diagnosis",
         "network",
         "reproduce",
-        "diagnosis",
     ]
     assert links == [f"#{name}" for name in sections]
 
@@ -95,7 +97,7 @@ def test_every_figure_and_picture_has_words(make_run: Maker):
 
 
 def test_headline_interval_and_unit(make_run: Maker):
-    text = text_of(report.render(make_run("houses")), "verdict")
+    text = text_of(report.render(make_run("houses")), "opening")
 
     assert "RMSE on 586 test rows 23,410" in text
     assert "95 % interval 21,770 – 25,210" in text
@@ -106,7 +108,7 @@ def test_confidence_is_the_one_that_was_set(make_run: Maker):
     folder = make_run("houses")
     (folder / "config.toml").write_text("[evaluation]\nconfidence = 0.9\n", encoding="utf-8")
 
-    assert "90 % interval 21,770" in text_of(report.render(folder), "verdict")
+    assert "90 % interval 21,770" in text_of(report.render(folder), "opening")
 
 
 def test_net_stands_beside_each_baseline_with_the_outcome(make_run: Maker):
@@ -141,7 +143,7 @@ def test_best_value_of_a_line_depends_on_the_direction(make_run: Maker):
     ],
 )
 def test_success_threshold(make_run: Maker, name: str, words: str):
-    assert words in text_of(report.render(make_run(name)), "verdict")
+    assert words in text_of(report.render(make_run(name)), "opening")
 
 
 def test_metric_that_is_undefined_is_a_dash(make_run: Maker, change: Changer):
@@ -150,7 +152,7 @@ def test_metric_that_is_undefined_is_a_dash(make_run: Maker, change: Changer):
     evaluation["metrics"]["roc_auc"] = {"value": None, "low": None, "high": None}
     change(folder, "evaluation", metrics=evaluation["metrics"])
 
-    assert re.search(r"ROC AUC\s+↑\s+–\s+–", text_of(report.render(folder), "verdict"))
+    assert re.search(r"ROC AUC\s+↑\s+–\s+–", text_of(report.render(folder), "answer"))
 
 
 def test_values_from_the_data_cannot_become_markup(make_run: Maker, change: Changer):
@@ -167,7 +169,7 @@ def test_values_from_the_data_cannot_become_markup(make_run: Maker, change: Chan
     finding = dict.fromkeys(("name", "title", "evidence", "cause", "action"), nasty)
     suspect = {"id": 1, "side": nasty, "given": nasty, "likely": nasty, "probability": 0.9}
     labels = {"found": 1, "suspects": [suspect]}
-    found = {**finding, "severity": "note"}
+    found = {**finding, "severity": "warning"}
     change(folder, "diagnosis", findings=[found], measured={"labels": labels})
     (folder / "config.toml").write_text(f"# {nasty}\n", encoding="utf-8")
 
@@ -225,7 +227,7 @@ def test_interrupted_run_says_so_and_how_to_go_on(make_run: Maker, change: Chang
     assert "deepwell resume runs/houses" in text
     assert "The test rows were not scored" in text
     ids = {node.get("id") for node in parsed(page).iter("section")}
-    assert ids == {"data", "split", "training", "network", "reproduce"}
+    assert ids == {"question", "data", "split", "training", "network", "reproduce"}
 
 
 def test_report_written_before_the_run_is_marked_finished_has_no_note(make_run: Maker):
@@ -269,11 +271,12 @@ def test_without_baselines_only_the_net_is_shown(make_run: Maker, change: Change
     folder = make_run("houses")
     change(folder, "evaluation", baselines={}, comparisons=[])
 
-    text = text_of(report.render(folder), "verdict")
+    page = report.render(folder)
 
-    assert "This network" in text
-    assert "Boosting" not in text
-    assert "Bold" not in text
+    assert "This network" in text_of(page, "opening")
+    assert "Boosting" not in text_of(page)
+    assert "Bold" not in text_of(page, "answer")
+    assert "no simple model was trained beside it" in text_of(page, "belief")
 
 
 def test_notes_on_the_split_are_told_once(make_run: Maker, change: Changer):
@@ -359,7 +362,7 @@ def test_several_targets_have_figures_each_and_a_table(make_run: Maker, change: 
     figures = parsed(page).findall(".//section[@id='failures']//svg")
     assert len(figures) == 12  # two for each of the first six
     assert "Without figures: target_6" in text_of(page, "failures")
-    assert "1,234 –" in text_of(page, "verdict")
+    assert "1,234 –" in text_of(page, "answer")
 
 
 def test_best_epoch_is_marked_and_explained(make_run: Maker):

@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from deepwell.evaluation.chapters.split import split_chapter
 from deepwell.evaluation.record import Record
-from deepwell.evaluation.story import split_chapter
 
 AUDIT = {
     "method": "random",

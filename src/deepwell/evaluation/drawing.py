@@ -53,6 +53,7 @@ class Scale:
         start: Pixel of `low`.
         end: Pixel of `high`.
         is_log: Equal distances are equal ratios.
+        is_whole: There is nothing between whole numbers, such as epochs.
 
     Example:
         >>> Scale(0, 10, 0, 100)(2.5)
@@ -66,6 +67,7 @@ class Scale:
     start: float
     end: float
     is_log: bool = False
+    is_whole: bool = False
 
     def __call__(self, value: float) -> float:
         """Return the pixel of a value."""
@@ -79,7 +81,8 @@ class Scale:
         """Return round values inside the scale, at most so many."""
         if self.is_log:
             return log_ticks(self.low, self.high, most)
-        return round_ticks(self.low, self.high, most)
+        ticks = round_ticks(self.low, self.high, most)
+        return [tick for tick in ticks if tick == round(tick)] if self.is_whole else ticks
 
 
 def round_ticks(low: float, high: float, most: int = 6) -> list[float]:

@@ -78,7 +78,7 @@ def _value_scale(values: Sequence[float]) -> Scale:
 def _epoch_scale(xs: Sequence[float], left: float) -> Scale:
     low, high = min(xs), max(xs)
     room = 0.02 * (high - low) or 0.5
-    return Scale(low - room, high + room, left, WIDTH - 10)
+    return Scale(low - room, high + room, left, WIDTH - 10, is_whole=True)
 
 
 def _margin(y: Scale) -> float:

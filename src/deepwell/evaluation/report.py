@@ -7,29 +7,43 @@ reads on a phone.
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
-from markupsafe import Markup
-
-from deepwell.evaluation import failures, findings, learning, story
-from deepwell.evaluation.decision_chapter import decision_chapter
+from deepwell.evaluation.chapters.answer import answer_chapter
+from deepwell.evaluation.chapters.belief import belief_chapter
+from deepwell.evaluation.chapters.calibration import calibration_chapter
+from deepwell.evaluation.chapters.data import data_chapter
+from deepwell.evaluation.chapters.decision import decision_chapter
+from deepwell.evaluation.chapters.failures import failures_chapter
+from deepwell.evaluation.chapters.mistakes import mistakes_chapter
+from deepwell.evaluation.chapters.network import network_chapter
+from deepwell.evaluation.chapters.question import question_chapter
+from deepwell.evaluation.chapters.reproduce import reproduction_chapter
+from deepwell.evaluation.chapters.split import split_chapter
+from deepwell.evaluation.chapters.training import training_chapter
 from deepwell.evaluation.diagnosis.chapter import diagnosis_chapter
 from deepwell.evaluation.looks import looks_chapter
-from deepwell.evaluation.numerals import count, plural
+from deepwell.evaluation.opening import opening
+from deepwell.evaluation.page import render_page
 from deepwell.evaluation.race_chapter import race_chapter
 from deepwell.evaluation.record import Record
 from deepwell.evaluation.slicing.chapters import fairness_chapter, slices_chapter
+from deepwell.evaluation.story import Chapter, Part
 from deepwell.files import write_text
 from deepwell.version import __version__
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 FILE_NAME = "report.html"
-_CONTROLS = dict.fromkeys(set(range(32)) - {9, 10, 13}) | dict.fromkeys([0xFFFE, 0xFFFF])
-"""Characters that a page must not hold; data may."""
+STORY = (
+    Part("The question", (question_chapter,)),
+    Part("The data", (data_chapter,)),
+    Part("The split", (split_chapter,)),
+    Part("The answer", (answer_chapter, race_chapter, training_chapter)),
+    Part("Why believe it", (belief_chapter, looks_chapter, calibration_chapter, decision_chapter)),
+    Part("Where it fails", (failures_chapter, slices_chapter, fairness_chapter, mistakes_chapter)),
+    Part("What next", (diagnosis_chapter,)),
+    Part("For the record", (network_chapter, reproduction_chapter)),
+)
+"""The order in which a run is told. A chapter is one function and the template of its name."""
 
 
 def render(folder: Path) -> str:
@@ -42,18 +56,12 @@ def render(folder: Path) -> str:
         RunError: There is no run in this folder, or a file in it is damaged.
     """
     record = Record.read(folder)
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            opening=story.opening(record),
-            chapters=chapters(record),
-            css=_css(),
-            version=(record.manifest.get("versions") or {}).get("deepwell") or __version__,
-        )
-    )
-    # half a character (a lone surrogate) cannot be written as UTF-8
-    return page.translate(_CONTROLS).encode("utf-8", "replace").decode("utf-8")
+    view = {
+        "opening": opening(record),
+        "story": told(record),
+        "version": (record.manifest.get("versions") or {}).get("deepwell") or __version__,
+    }
+    return render_page("report.html.j2", view, styles=("report.css",))
 
 
 def write(folder: Path) -> Path:
@@ -68,44 +76,7 @@ def write(folder: Path) -> Path:
     return path
 
 
-def chapters(record: Record) -> list[story.Chapter]:
-    """Return the chapters that this run has, in the order in which they are told."""
-    told = [
-        findings.verdict_chapter(record),
-        story.data_chapter(record),
-        story.split_chapter(record),
-        race_chapter(record),
-        learning.training_chapter(record),
-        failures.failures_chapter(record),
-        slices_chapter(record),
-        fairness_chapter(record),
-        findings.calibration_chapter(record),
-        decision_chapter(record),
-        looks_chapter(record),
-        findings.mistakes_chapter(record),
-        story.network_chapter(record),
-        story.reproduction_chapter(record),
-        diagnosis_chapter(record),
-    ]
-    return [chapter for chapter in told if chapter is not None]
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("deepwell.evaluation"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = cast(dict[str, Any], environment.filters)
-    filters.update(count=count, plural=plural)
-    return environment
-
-
-def _css() -> Any:
-    style = Path(__file__).with_name("templates") / "report.css"
-    return Markup(style.read_text(encoding="utf-8"))
+def told(record: Record) -> list[tuple[str, list[Chapter]]]:
+    """Return the parts that this run has, each with its chapters, in the order of the story."""
+    parts = [(part.title, part.told(record)) for part in STORY]
+    return [(title, chapters) for title, chapters in parts if chapters]

@@ -30,7 +30,7 @@ def diagnosis_chapter(record: Record) -> Chapter | None:
         "summary": _summary(findings),
         "figures": _figures(symptoms, findings),
         "suspects": _suspects(symptoms.measured.get("labels") or {}),
-        "steps": _steps(symptoms),
+        "steps": next_commands(symptoms),
     }
     return Chapter("diagnosis", "What is wrong, and what next", view)
 
@@ -89,7 +89,7 @@ def _suspects(labels: Json) -> dict[str, Any] | None:
     }
 
 
-def _steps(symptoms: Symptoms) -> list[tuple[str, str]]:
+def next_commands(symptoms: Symptoms) -> list[tuple[str, str]]:
     """Return what can be done with any run: measure more, answer new rows."""
     run = shlex.quote(str(symptoms.record.folder))
     new = "pictures/" if symptoms.has_images else "new.csv"

@@ -28,12 +28,12 @@ def failures_chapter(record: Record) -> Chapter | None:
     """Return where the net fails: confusion of classes, or residuals."""
     evaluation = record.evaluation
     if evaluation.get("confusion"):
-        view = _confusion(evaluation["confusion"])
+        title, view = "Right and wrong answers", _confusion(evaluation["confusion"])
     elif evaluation.get("residuals"):
-        view = _residuals(evaluation["residuals"])
+        title, view = "Predicted and actual", _residuals(evaluation["residuals"])
     else:
         return None
-    return Chapter("failures", "Where it fails", view)
+    return Chapter("failures", title, view)
 
 
 def _confusion(confusion: Json) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from deepwell.evaluation.rate_figure import range_test_figure
 from deepwell.evaluation.record import Json, Record
 from deepwell.evaluation.story import PARTS, Chapter
 
+MOST_NOTES = 40
+
 
 def training_chapter(record: Record) -> Chapter | None:
     """Return the learning curves and what they say."""
@@ -30,7 +32,7 @@ def training_chapter(record: Record) -> Chapter | None:
         "figures": [figure for figure in figures if figure],
         "facts": _training_facts(record, epochs, best),
         "reading": _reading(epochs, best),
-        "notes": record.notes,
+        "notes": record.notes[:MOST_NOTES],
     }
     return Chapter("training", "How it learned", view)
 
@@ -42,7 +44,7 @@ def _started_chapter(record: Record) -> Chapter | None:
         return None
     figure = curve([Line("training", xs, ys, "plain")], title="loss", x_title="step")
     facts = [("Steps logged", count(len(steps)))]
-    view = {"figures": [figure], "facts": facts, "reading": "", "notes": record.notes}
+    view = {"figures": [figure], "facts": facts, "reading": "", "notes": record.notes[:MOST_NOTES]}
     return Chapter("training", "How it learned", view)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deepwell.evaluation.chapters.calibration import calibration_axes
 from deepwell.evaluation.decision_figures import precision_and_recall, reliability_pair
-from deepwell.evaluation.findings import calibration_axes
 from deepwell.evaluation.metrics import METRICS
 from deepwell.evaluation.numerals import MISSING, THIN, count, is_number, number, percent, shortened
 from deepwell.evaluation.record import Json, Record
