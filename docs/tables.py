@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from deepwell.config import Settings
 from deepwell.data import DataSettings, EncodeSettings
+from deepwell.data.folds import FoldSettings
 from deepwell.data.split import SplitSettings
 from deepwell.engine import OPTIMIZERS, SCHEDULES, EngineSettings
 from deepwell.engine.probing.settings import FindSettings
@@ -23,6 +24,7 @@ from deepwell.workflows.settings import TrainSettings
 GROUPS: dict[str, type[Settings]] = {
     "data": DataSettings,
     "split": SplitSettings,
+    "folds": FoldSettings,
     "encode": EncodeSettings,
     "task": TaskSettings,
     "augment": AugmentSettings,

@@ -26,9 +26,11 @@ EXPORTS = [
 OPTIONS = {
     "train": [
         "--augment", "--batch-size", "--calibrate", "--class-weight", "--config", "--cost",
-        "--coverage", "--delimiter", "--device", "--devices", "--epochs", "--fail-on-leak",
-        "--fairness", "--find-batch-size", "--find-lr", "--group", "--ignore", "--image-size",
-        "--kind", "--learning-rate", "--model", "--name", "--overfit-batch", "--plain", "--runs",
+        "--coverage", "--delimiter", "--device", "--devices", "--ensemble", "--epochs",
+        "--fail-on-leak", "--fairness", "--find-batch-size", "--find-lr", "--folds", "--group",
+        "--ignore", "--image-size",
+        "--kind", "--learning-rate", "--model", "--name", "--nested",
+        "--overfit-batch", "--plain", "--runs",
         "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
         "--threshold", "--time", "--time-limit", "--weight", "DATA",
     ],

@@ -45,6 +45,7 @@ def train(folder: Path, target: str, said: list[str] | None = None, **decide: An
     return deepwell.train(
         noisy(),
         target=target,
+        model="mlp",
         runs=folder,
         settings=settings,
         say=None if said is None else said.append,

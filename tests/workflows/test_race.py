@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 from collections.abc import Callable
@@ -163,7 +162,7 @@ def test_settings_of_the_user_hold_for_all_networks() -> None:
 
 @pytest.fixture
 def tiny_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "race", functools.partial(race, entrants=TINY))
+    monkeypatch.setattr(running, "ENTRANTS", TINY)
 
 
 def train(frame: Any, runs: Path, name: str, say: Callable[[str], None] | None = None) -> Any:

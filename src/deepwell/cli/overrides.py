@@ -84,3 +84,23 @@ def split_kinds(values: Sequence[str] | None) -> dict[str, str]:
             raise ConfigError(f'"{text}" is not a kind: write it as --kind zip=category.')
         kinds[column.strip()] = kind.strip()
     return kinds
+
+
+def split_folds(text: str | None, *, is_nested: bool = False) -> dict[str, int]:
+    """Read a number of folds, how often they are dealt, and whether they are nested.
+
+    Raises:
+        ConfigError: It is neither a number nor two with an x between them.
+
+    Example:
+        >>> split_folds("5x3"), split_folds("5")
+        ({'count': 5, 'repeats': 3}, {'count': 5})
+    """
+    nested: dict[str, int] = {"nested": True} if is_nested else {}
+    if text is None:
+        return nested
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
+        raise ConfigError(f'"{text}" is no number of folds: write --folds 5, or --folds 5x3.')
+    names = ("count", "repeats")
+    return {name: int(part) for name, part in zip(names, parts, strict=False)} | nested

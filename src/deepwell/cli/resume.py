@@ -25,7 +25,7 @@ def resume(
 ) -> None:
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
     from deepwell.cli.findings import show_next
-    from deepwell.cli.race_table import show_race
+    from deepwell.cli.folds_table import show_trainings
     from deepwell.cli.render import say, show_result
     from deepwell.config import merge
     from deepwell.engine import Progress
@@ -44,7 +44,7 @@ def resume(
     result = go_on(run, data, devices=devices, callbacks=[Progress(plain=plain)], say=say)
     if not joined_processes().is_first:
         return
-    show_race(result.folder.path)
+    show_trainings(result.folder.path)
     show_result(result.folder.path, result.summary)
     show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from deepwell.cli.interrupt import stop_cleanly
-from deepwell.cli.overrides import collect, split_kinds, split_names
+from deepwell.cli.overrides import collect, split_folds, split_kinds, split_names
 
 EXAMPLE = 'Example: deepwell train houses.csv --target price --success "rmse < 25000"'
 EXIT_MISSED = 1
@@ -93,6 +93,20 @@ def train(
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Size of a step.", rich_help_panel=TRAINING)
+    ] = None,
+    folds: Annotated[
+        str | None,
+        typer.Option(help="Cross-validate: 5, or 5x3 with three deals.", rich_help_panel=TRAINING),
+    ] = None,
+    nested: Annotated[
+        bool,
+        typer.Option(
+            "--nested", help="Score the whole choice by outer folds.", rich_help_panel=TRAINING
+        ),
+    ] = False,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(help="So many networks answer together.", rich_help_panel=TRAINING),
     ] = None,
     time_limit: Annotated[
         str | None,
@@ -183,6 +197,8 @@ def train(
         "engine.learning_rate": learning_rate,
         "engine.device": device,
         "engine.devices": devices,
+        "folds": split_folds(folds, is_nested=nested),
+        "ensemble": ensemble,
         "time_limit": time_limit,
         "find.learning_rate": find_lr or None,
         "find.batch_size": find_batch_size or None,
@@ -198,7 +214,7 @@ def train(
         return
 
     from deepwell.cli.findings import show_next
-    from deepwell.cli.race_table import show_race
+    from deepwell.cli.folds_table import show_trainings
     from deepwell.cli.render import say, show_result
     from deepwell.engine import Progress
     from deepwell.engine.processes import joined_processes
@@ -213,7 +229,7 @@ def train(
     result = run(data, name=name, runs=runs, settings=settings, callbacks=[progress], say=say)
     if not joined_processes().is_first:
         return
-    show_race(result.folder.path)
+    show_trainings(result.folder.path)
     show_result(result.folder.path, result.summary)
     show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:

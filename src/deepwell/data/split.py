@@ -165,7 +165,7 @@ def split(
     groups, notes = copies.groups, _notes_on_copies(copies, method)
     rng = np.random.default_rng(seed if settings.seed is None else settings.seed)
     if method == "time":
-        sides = deal_by_time(_times(table, schema), wanted)
+        sides = deal_by_time(times_of(table, schema), wanted)
     else:
         if method == "group":
             groups, more = _join_with_group_column(table, schema, groups, wanted)
@@ -312,7 +312,12 @@ def _notes_on_copies(copies: Copies, method: Method) -> list[str]:
     return notes
 
 
-def _times(table: Table, schema: Schema) -> NDArray[np.float64] | NDArray[np.int64]:
+def times_of(table: Table, schema: Schema) -> NDArray[np.float64] | NDArray[np.int64]:
+    """Return the time of each row as a number; dates in microseconds.
+
+    Raises:
+        SplitError: A row has no time.
+    """
     name = schema.name_of("time") or ""
     if schema[name].kind == "date":
         series = moments(name, table.series(name))

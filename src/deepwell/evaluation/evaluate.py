@@ -156,7 +156,7 @@ def evaluate(
     models = {NETWORK: Scored(task.name, truth, predictions)}
     for name, baseline in baselines.items():
         models[name] = Scored(task.name, truth, baseline.predictions)
-    groups = _groups(schema, test)
+    groups = group_codes(schema, test)
     scores, differences = _score(task, models, weight, settings, seed=seed, groups=groups)
     primary = primary_of(task, settings)
     comparisons = tuple(compare(name, primary, paired) for name, paired in differences.items())
@@ -213,7 +213,7 @@ def _weight(schema: Schema, test: Table) -> Floats | None:
     )
 
 
-def _groups(schema: Schema, test: Table) -> NDArray[np.int64] | None:
+def group_codes(schema: Schema, test: Table) -> NDArray[np.int64] | None:
     """Group code of each test row, if the data have groups and the test rows enough of them."""
     name = schema.name_of("group")
     if name is None or name not in test:

@@ -33,6 +33,7 @@ class Record:
         diagnosis: Findings, and what was measured for them.
         race: The models that competed; empty where one was chosen.
         range_test: What `--find-lr` tried; empty without it.
+        folds: The scores of cross-validation; empty without it.
         lines: The lines of metrics.jsonl.
         config: The text of config.toml.
         looks: Who scored the test rows, the first look first.
@@ -48,6 +49,7 @@ class Record:
     diagnosis: Json = field(default_factory=dict)
     race: Json = field(default_factory=dict)
     range_test: Json = field(default_factory=dict)
+    folds: Json = field(default_factory=dict)
     lines: Sequence[Json] = ()
     config: str = ""
     looks: Sequence[Json] = ()
@@ -72,6 +74,7 @@ class Record:
             diagnosis=_read(run / "diagnosis.json"),
             race=_read(run / "race.json"),
             range_test=_read(run / "find_lr.json"),
+            folds=_read(run / "folds.json"),
             lines=run.read_metrics(),
             config=config.read_text(encoding="utf-8") if config.is_file() else "",
             looks=read_looks(run),

@@ -22,6 +22,7 @@ from deepwell.evaluation.chapters.reproduce import reproduction_chapter
 from deepwell.evaluation.chapters.split import split_chapter
 from deepwell.evaluation.chapters.training import training_chapter
 from deepwell.evaluation.diagnosis.chapter import diagnosis_chapter
+from deepwell.evaluation.folds_chapter import folds_chapter
 from deepwell.evaluation.looks import looks_chapter
 from deepwell.evaluation.opening import opening
 from deepwell.evaluation.page import render_page
@@ -38,7 +39,10 @@ STORY = (
     Part("The data", (data_chapter,)),
     Part("The split", (split_chapter,)),
     Part("The answer", (answer_chapter, race_chapter, training_chapter)),
-    Part("Why believe it", (belief_chapter, looks_chapter, calibration_chapter, decision_chapter)),
+    Part(
+        "Why believe it",
+        (belief_chapter, folds_chapter, looks_chapter, calibration_chapter, decision_chapter),
+    ),
     Part("Where it fails", (failures_chapter, slices_chapter, fairness_chapter, mistakes_chapter)),
     Part("What next", (diagnosis_chapter,)),
     Part("For the record", (network_chapter, reproduction_chapter)),

@@ -44,6 +44,7 @@ class RunFolder:
     checkpoints/      what a resume needs
     members/          finished models of an interrupted race or of folds
     race.json         the models that competed, where several did
+    folds.json        the scores of cross-validation
     model/            the portable model
     evaluation.json   scores, intervals, baselines, mistakes
     result.json       the answer in short, for programs
@@ -82,7 +83,7 @@ class RunFolder:
     @property
     def has_checkpoint(self) -> bool:
         """Whether there is something to resume from."""
-        has_members = any(self.members.glob("*/manifest.json"))
+        has_members = any(self.members.rglob("manifest.json"))
         return has_members or any(self.checkpoints.glob("step-*.safetensors"))
 
     @property

@@ -58,10 +58,14 @@ class Members:
         path = self._path(name, number)
         if path is None:
             return
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         # the model folder comes last: what it stands for is then complete
         write_json(path.with_suffix(".json"), asdict(learned.fit))
         learned.predictor.save(path, golden=golden)
+
+    def inside(self, name: str) -> Members:
+        """Return those of a part of the work, in a folder of their own."""
+        return Members(None if self.folder is None else self.folder / name)
 
     def remove(self) -> None:
         """Delete all of them: the run has its model."""

@@ -9,7 +9,7 @@ from typing import Any
 from deepwell.config import merge
 from deepwell.data import Schema
 from deepwell.workflows.plan import has_images
-from deepwell.workflows.settings import ModelChoice
+from deepwell.workflows.settings import TrainSettings
 
 FEWEST_ROWS = 500
 """With fewer rows their scores differ by chance alone: then a single network is trained."""
@@ -67,13 +67,17 @@ ENTRANTS = (
 """In the order in which they are trained: what is quick and usually good comes first."""
 
 
-def is_race(choice: ModelChoice, schema: Schema, num_train: int, num_val: int) -> bool:
+def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: int) -> bool:
     """Tell whether a choice of model stands for a competition.
 
-    Settings of a network, such as a dropout, are for the single network that "auto" stood for.
+    Settings of a network, such as a dropout, are for the single network that "auto" stood for, and
+    so is an ensemble.
     """
+    choice = settings.model
     return (
         choice.name == "auto"
+        and settings.ensemble == 1
+        and settings.engine.devices == 1
         and not choice.options
         and not has_images(schema)
         and num_train + num_val >= FEWEST_ROWS

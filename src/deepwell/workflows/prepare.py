@@ -31,7 +31,7 @@ from deepwell.data.storing import StoredData
 from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
 from deepwell.engine.loggers.catalog import check_loggers
-from deepwell.errors import ModelError, SplitError, TaskError, listing
+from deepwell.errors import ConfigError, ModelError, SplitError, TaskError, listing
 from deepwell.evaluation import applicable, parse_success
 from deepwell.evaluation.asked import check_asked
 from deepwell.evaluation.leakage import Leak
@@ -145,7 +145,7 @@ def prepare(
     resolved = resolve(
         overrides, schema, len(train), question=formulation.name, is_own=module is not None
     )
-    if module is None and is_race(asked.model, schema, len(train), len(val)):
+    if module is None and is_race(asked, schema, len(train), len(val)):
         resolved = asked  # each model of the race gets what suits it
     resolved = pinned(resolved, targets)
     task = _fit_task(formulation, train, val, test, resolved)
@@ -172,6 +172,16 @@ def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
     """Refuse what can be refused before the data are read."""
     resolve_device(asked.engine.device)
     check_loggers(asked.engine.loggers)
+    if asked.is_many and asked.engine.devices > 1:
+        raise ConfigError(
+            "--folds and --ensemble train one model after the other in one process: leave "
+            "--devices out."
+        )
+    if asked.is_many and module is not None:
+        raise ConfigError(
+            "--folds and --ensemble build a network anew for each training, which is not possible "
+            "with a network of your own: take one of the catalog, or train it several times."
+        )
     if asked.model.name in MODELS and MODELS[asked.model.name].learner == "blend":
         raise ModelError(
             f"A {asked.model.name} is made of trained models: leave --model out, and the best of "

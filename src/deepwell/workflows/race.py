@@ -30,11 +30,12 @@ from deepwell.tasks import Task, TaskSettings
 from deepwell.tasks import from_json as task_from_json
 from deepwell.tasks.decisions import Known, fit_decision
 from deepwell.workflows.blending import Outputs, blend, choose_weights, loss_of, mix
+from deepwell.workflows.courses import Course, Part, course_of
 from deepwell.workflows.decide import hold_apart, known, row_weight
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.members import Members
 from deepwell.workflows.plan import resolve
-from deepwell.workflows.portfolio import ENTRANTS, NUM_FOLDS, Entrant, num_folds
+from deepwell.workflows.portfolio import ENTRANTS, NUM_FOLDS, Entrant
 from deepwell.workflows.prepare import Prepared, Say
 
 BY_CTRL_C = "stopped by Ctrl-C"
@@ -47,7 +48,8 @@ class Result:
     Args:
         entrant: The model.
         predictors: One a fold.
-        outputs: What they say of the rows held out from them, (rows, head_size).
+        parts: What each of them says of the rows held out from it, (rows, head_size).
+        outputs: One answer for each row that judges.
         fit: How the first of them was trained.
         loss: Mean loss on these rows.
         score: The metric that decides, on these rows.
@@ -58,6 +60,7 @@ class Result:
 
     entrant: Entrant
     predictors: list[Predictor] = field(default_factory=list[Predictor])
+    parts: list[Outputs] = field(default_factory=list[Outputs])
     outputs: Outputs | None = None
     fit: FitResult | None = None
     loss: float | None = None
@@ -94,12 +97,16 @@ class Race:
         results: All that took part.
         verdict: The outcome in words.
         facts: "metric", "title", "score" of what is kept, "rows" that were held out, "folds".
+        course: The rows of each training.
+        parts: What the model that is kept, or what it is made of, says in each training.
     """
 
     learned: Learned
     results: tuple[Result, ...]
     verdict: str
     facts: Mapping[str, Any]
+    course: Course
+    parts: tuple[Outputs, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
@@ -111,27 +118,22 @@ class Race:
 
 
 @dataclass(frozen=True, slots=True)
-class _Course:
-    """What all models run over.
+class _Contest:
+    """What is the same for all models.
 
     Args:
         prepared: Data and task.
-        given: The user's settings, without the choice of a model.
-        pool: Rows that may be learned from.
-        held_out: For each fold the positions of its rows.
+        given: The user's settings.
+        course: The rows of each training.
         members: Where finished models are kept.
+        callbacks: Told about each training.
     """
 
     prepared: Prepared
     given: Mapping[str, Any]
-    pool: Table
-    held_out: tuple[NDArray[np.int64], ...]
+    course: Course
     members: Members
-
-    @property
-    def truth(self) -> Table:
-        """All rows that are held out once, in the order of the answers."""
-        return self.pool.take(np.concatenate(self.held_out))
+    callbacks: Sequence[object]
 
 
 class Deadline(Callback):
@@ -166,6 +168,7 @@ def race(
     say: Say,
     entrants: Sequence[Entrant] = ENTRANTS,
     members: Members | None = None,
+    callbacks: Sequence[object] = (),
 ) -> Race:
     """Train the models of the portfolio and put the best of them together.
 
@@ -177,6 +180,7 @@ def race(
         say: Called with the outcome of each.
         entrants: The models.
         members: Finished models of an interrupted race, and where those of this one are kept.
+        callbacks: Told about each training.
 
     Raises:
         DeepwellError: None of the models can be trained; what the first one says.
@@ -184,17 +188,17 @@ def race(
     """
     val, apart = hold_apart(prepared.val, prepared.task, prepared.schema, prepared.settings)
     pool = prepared.train.concat(val)
-    held_out = _held_out(prepared, pool, len(val))
-    course = _Course(prepared, given, pool, held_out, members or Members(None))
+    course = course_of(prepared, pool, len(val))
+    contest = _Contest(prepared, given, course, members or Members(None), callbacks)
     say(_opening(len(entrants), course, limit))
     results: list[Result] = []
     failures: list[DeepwellError] = []
     is_stopped = False
     for entrant in entrants:
-        left = limit - sum(result.seconds for result in results) - _reserve(results, course)
+        left = limit - sum(result.seconds for result in results) - _reserve(results, contest)
         results.append(Result(entrant))
         try:
-            _compete(results[-1], course, left if len(results) > 1 else float("inf"), say)
+            _compete(results[-1], contest, left if len(results) > 1 else float("inf"), say)
         except OutputError:
             raise
         except DeepwellError as error:
@@ -209,53 +213,30 @@ def race(
     if not done:
         raise failures[0] if failures and not is_stopped else KeyboardInterrupt
     left = limit - sum(result.seconds for result in results)
-    return _finish(results, course, apart, left, is_stopped)
+    return _finish(results, contest, apart, left, is_stopped)
 
 
-def _compete(result: Result, course: _Course, left: float, say: Say) -> None:
+def _compete(result: Result, contest: _Contest, left: float, say: Say) -> None:
     """Train a model on each fold and judge its answers."""
-    prepared = course.prepared
-    _run(result, course, left)
+    prepared = contest.prepared
+    _run(result, contest, left)
     if result.outputs is not None:
-        truth = course.truth
+        truth = contest.course.truth
         result.score = _score(prepared, result.outputs, truth)
         result.loss = loss_of(prepared.task, result.outputs, truth, prepared.schema)
     say(_line(result, prepared))
 
 
-def _held_out(prepared: Prepared, pool: Table, num_val: int) -> tuple[NDArray[np.int64], ...]:
-    """Return the folds, or the validation rows where folds cannot be or are not needed."""
-    as_given = (np.arange(len(pool) - num_val, len(pool)),)
-    count = num_folds(len(pool), prepared.schema)
-    if count == 1:
-        return as_given
-    is_classes = prepared.task.name in ("binary", "multiclass")
-    try:
-        parts = folds(
-            pool,
-            prepared.schema,
-            prepared.settings.split,
-            count=count,
-            seed=prepared.settings.seed,
-            stratify=prepared.task.truth(pool).astype(np.int64) if is_classes else None,
-        )
-    except SplitError:  # too few groups, or most rows are copies
-        if num_val:
-            return as_given
-        raise
-    return tuple(parts)
-
-
-def _run(result: Result, course: _Course, left: float) -> None:
-    """Train a model on each fold, as long as there is time."""
+def _run(result: Result, contest: _Contest, left: float) -> None:
+    """Train a model on each part, as long as there is time."""
     if left <= 0:
         result.reason = "no time was left"
         return
-    count = len(course.held_out)
-    outputs: list[Outputs] = []
-    for number, held_out in enumerate(course.held_out):
+    course = contest.course
+    count = len(course.parts)
+    for number, part in enumerate(course.parts):
         deadline = Deadline(left - result.seconds)
-        learned = _member(result.entrant, course, number, deadline)
+        learned = _member(result.entrant, contest, number, deadline)
         if learned.fit.interrupted:
             raise KeyboardInterrupt
         result.fit = result.fit or learned.fit
@@ -266,38 +247,34 @@ def _run(result: Result, course: _Course, left: float) -> None:
             return
         if deadline.is_over:
             result.reason = "stopped early by the time limit"
-        outputs.append(learned.predictor.outputs(course.pool.take(held_out)))
+        result.parts.append(learned.predictor.outputs(course.pool.take(part.held_out)))
         result.predictors.append(learned.predictor)
-    result.outputs = np.concatenate(outputs)
+    result.outputs = course.pooled(result.parts, contest.prepared.task)
 
 
-def _member(entrant: Entrant, course: _Course, number: int, deadline: Deadline) -> Learned:
-    """Return the model of a fold: trained now, or before an interruption."""
-    device = resolve_device(course.prepared.settings.engine.device)
-    kept = course.members.load(entrant.title, number, device)
+def _member(entrant: Entrant, contest: _Contest, number: int, deadline: Deadline) -> Learned:
+    """Return the model of a part: trained now, or before an interruption."""
+    device = resolve_device(contest.prepared.settings.engine.device)
+    kept = contest.members.load(entrant.title, number, device)
     if kept is not None:
         return kept
     began = time.perf_counter()
-    held_out = course.held_out[number]
-    train = course.pool.take(np.setdiff1d(np.arange(len(course.pool)), held_out))
-    learned = _train(entrant, course, train, course.pool.take(held_out), number, deadline)
+    part = contest.course.parts[number]
+    learned = _train(entrant, contest, part, number, [deadline, *contest.callbacks])
     spent = replace(learned.fit, seconds=time.perf_counter() - began)
     learned = replace(learned, fit=spent)
     if not spent.interrupted:
-        course.members.save(entrant.title, number, learned, train)
+        train = contest.course.pool.take(part.train)
+        contest.members.save(entrant.title, number, learned, train)
     return learned
 
 
 def _train(
-    entrant: Entrant,
-    course: _Course,
-    train: Table,
-    val: Table,
-    number: int,
-    deadline: Deadline,
+    entrant: Entrant, contest: _Contest, part: Part, number: int, callbacks: Sequence[object]
 ) -> Learned:
-    prepared = course.prepared
-    overrides = entrant.settings(course.given, len(train))
+    prepared, course = contest.prepared, contest.course
+    train, val = course.pool.take(part.train), course.pool.take(part.held_out)
+    overrides = entrant.settings(contest.given, len(train))
     task, schema = prepared.task, prepared.schema
     settings = resolve(overrides, schema, len(train), question=task.name)
     plain = settings.decide.model_copy(update={"calibrate": "none", "coverage": None})
@@ -307,7 +284,7 @@ def _train(
     own = with_settings(task, settings.task)
     encoders = fit_encoders(train, schema, own, settings, None)
     predictor = assemble(encoders, own, schema, settings, None)
-    return learn(predictor, train, val, settings=settings, callbacks=[deadline])
+    return learn(predictor, train, val, settings=settings, callbacks=callbacks)
 
 
 def with_settings(task: Task, settings: TaskSettings) -> Task:
@@ -322,10 +299,10 @@ def _score(prepared: Prepared, outputs: Outputs, rows: Table) -> float | None:
     return value_of(metric, scored, row_weight(prepared.schema, rows))
 
 
-def _opening(count: int, course: _Course, limit: float) -> str:
-    rows, parts = sum(len(part) for part in course.held_out), len(course.held_out)
-    where = f"{parts} folds" if parts > 1 else f"the {rows:,} validation rows"
-    return f"{count} models compete on {where}, for {limit:.0f} s at the most"
+def _opening(count: int, course: Course, limit: float) -> str:
+    if count == 1:
+        return f"{len(course.parts)} trainings, judged on {course.words}"
+    return f"{count} models compete on {course.words}, for {limit:.0f} s at the most"
 
 
 def _line(result: Result, prepared: Prepared) -> str:
@@ -342,9 +319,14 @@ def _amount(score: float | None, prepared: Prepared) -> str:
 
 
 def _finish(
-    results: list[Result], course: _Course, apart: Table | None, left: float, is_stopped: bool
+    results: list[Result],
+    contest: _Contest,
+    apart: Table | None,
+    left: float,
+    is_stopped: bool,
 ) -> Race:
-    prepared, truth = course.prepared, course.truth
+    prepared, course = contest.prepared, contest.course
+    truth = course.truth
     task, schema, settings = prepared.task, prepared.schema, prepared.settings
     done = [result for result in results if result.loss is not None]
     answers = [result.outputs for result in done if result.outputs is not None]
@@ -353,9 +335,9 @@ def _finish(
         result.weight = weight
     kept = [result for result in done if result.weight > 0]
     if not is_stopped:
-        _grow_on_all_rows(kept, course, left)
+        _grow_on_all_rows(kept, contest, left)
     predictor = blend(
-        [(p, r.weight / len(r.predictors)) for r in kept for p in r.predictors],
+        [(p, r.weight / len(ps)) for r in kept for ps in [_answering(r, course)] for p in ps],
         task=task,
         schema=schema,
     )
@@ -375,37 +357,46 @@ def _finish(
         "title": metric.title,
         "score": score,
         "rows": len(truth),
-        "folds": len(course.held_out),
+        "folds": len(course.parts),
+        "where": course.words,
     }
+    parts = tuple(
+        mix([result.parts[number] for result in done], weights, task)
+        for number in range(len(course.parts))
+    )
     learned = Learned(
         predictor,
         _fit_of(kept, results, verdict, is_stopped),
-        remark=_remark(done, kept, prepared),
+        remark=_remark(done, kept, prepared) if len(results) > 1 else "",
         progress=f"Stopped after {len(done)} of the competing models.",
     )
-    return Race(learned, tuple(results), verdict, facts)
+    return Race(learned, tuple(results), verdict, facts, course, parts)
 
 
-def _reserve(results: Sequence[Result], course: _Course) -> float:
+def _answering(result: Result, course: Course) -> list[Predictor]:
+    return result.predictors[-1:] if course.keeps_last else result.predictors
+
+
+def _reserve(results: Sequence[Result], contest: _Contest) -> float:
     """Return the seconds that are kept for growing trees on all rows."""
-    if not _leaves_rows_out(course):
+    if not _leaves_rows_out(contest):
         return 0.0
     return NUM_FOLDS * sum(r.seconds for r in results if r.loss is not None and not r.is_network)
 
 
-def _leaves_rows_out(course: _Course) -> bool:
+def _leaves_rows_out(contest: _Contest) -> bool:
     """Tell whether models had to leave out rows from which they could learn as well."""
-    return len(course.held_out) == 1 and course.prepared.schema.name_of("time") is None
+    return len(contest.course.parts) == 1 and contest.prepared.schema.name_of("time") is None
 
 
-def _grow_on_all_rows(kept: Sequence[Result], course: _Course, left: float) -> None:
+def _grow_on_all_rows(kept: Sequence[Result], contest: _Contest, left: float) -> None:
     """Grow trees again on folds of all rows, where they had to leave out the validation rows.
 
     Networks would take too long; trees are quick, and a mean over folds is steadier than one fit.
     """
-    if not _leaves_rows_out(course):
+    if not _leaves_rows_out(contest):
         return
-    prepared, pool = course.prepared, course.pool
+    prepared, pool = contest.prepared, contest.course.pool
     count = NUM_FOLDS
     for result in kept:
         if result.is_network or result.seconds * count > left:
@@ -421,16 +412,18 @@ def _grow_on_all_rows(kept: Sequence[Result], course: _Course, left: float) -> N
         except SplitError:  # too few groups, or most rows are copies
             return
         began = time.perf_counter()
-        again = [_fold(result.entrant, course, part, number) for number, part in enumerate(parts)]
+        again = [_fold(result.entrant, contest, part, number) for number, part in enumerate(parts)]
         result.predictors[:] = again
         taken = time.perf_counter() - began
         result.seconds, left = result.seconds + taken, left - taken
 
 
-def _fold(entrant: Entrant, course: _Course, held_out: NDArray[np.int64], number: int) -> Predictor:
-    train = course.pool.take(np.setdiff1d(np.arange(len(course.pool)), held_out))
-    never = Deadline(float("inf"))
-    return _train(entrant, course, train, course.pool.take(held_out), number, never).predictor
+def _fold(
+    entrant: Entrant, contest: _Contest, held_out: NDArray[np.int64], number: int
+) -> Predictor:
+    every = np.arange(len(contest.course.pool))
+    part = Part(np.setdiff1d(every, held_out), held_out)
+    return _train(entrant, contest, part, number, []).predictor
 
 
 def _verdict(
@@ -438,10 +431,11 @@ def _verdict(
 ) -> str:
     ranked = sorted(done, key=lambda result: result.loss or 0.0)
     order = ", ".join(f"{r.entrant.title} {_amount(r.score, prepared)}" for r in ranked)
+    if len(done) == 1:
+        return f"On held-out rows {done[0].entrant.title} reaches {_amount(score, prepared)}."
     if len(kept) == 1:
         best = kept[0].entrant.title
-        others = " and no blend is better" if len(done) > 1 else ""
-        return f"On held-out rows {best} is the best{others}: {order}."
+        return f"On held-out rows {best} is the best and no blend is better: {order}."
     parts = ", ".join(f"{percent(r.weight, 0)} {r.entrant.title}" for r in kept)
     return (
         f"On held-out rows the blend ({parts}) reaches {_amount(score, prepared)}; alone: {order}."

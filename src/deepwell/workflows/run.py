@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from deepwell.errors import OutputError
 from deepwell.files import write_json, write_text
 from deepwell.models import example_inputs, summarize
 from deepwell.runs import Recorder, RunFolder, describe_hardware, describe_versions
+from deepwell.workflows.cross_validate import nested, scores_of_folds
 from deepwell.workflows.decide import decision_notes
 from deepwell.workflows.finish import TrainResult, finish, save_model
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.many import tell_summary
 from deepwell.workflows.members import Members
+from deepwell.workflows.portfolio import ENTRANTS, Entrant
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.race import race
 from deepwell.workflows.seen_rows import write_seen_rows
@@ -111,8 +114,8 @@ def _learn(
     resume: bool,
     say: Say,
 ) -> Learned:
-    if prepared.settings.model.name == "auto":
-        return _race(run, prepared, say)
+    if prepared.settings.model.name == "auto" or prepared.settings.is_many:
+        return _compete(run, prepared, [c for c in callbacks if not isinstance(c, Recorder)], say)
     encoders = fit_encoders(
         prepared.train, prepared.schema, prepared.task, prepared.settings, module
     )
@@ -130,24 +133,43 @@ def _learn(
     )
 
 
-def _race(run: RunFolder, prepared: Prepared, say: Say) -> Learned:
-    """Let models compete; the layers and the curves in the folder are those of the winner."""
-    given = prepared.settings.given()
+def _compete(run: RunFolder, prepared: Prepared, callbacks: Sequence[object], say: Say) -> Learned:
+    """Train several models; the layers and the curves in the folder are those of the winner."""
+    settings, members = prepared.settings, Members(run.members)
+    is_race = settings.model.name == "auto"
+    given = settings.given() if is_race else settings.plain()
     kept = {name: given[name] for name in ("task", "engine", "encode", "decide") if name in given}
     # the competitors are not told to the loggers one by one: what they reached is, at the end
     kept["engine"] = {k: v for k, v in kept.get("engine", {}).items() if k != "loggers"}
+    alone = Entrant(settings.model.name, {"model": settings.model.plain()})
+    limit = settings.time_limit if is_race else float("inf")
+    entrants = ENTRANTS if is_race else (alone,)
     outcome = race(
         prepared,
         given=kept,
-        limit=prepared.settings.time_limit,
+        limit=limit,
         say=say,
-        members=Members(run.members),
+        entrants=entrants,
+        members=members,
+        callbacks=() if is_race else callbacks,
     )
-    write_json(run / "race.json", outcome.to_json())
+    if is_race:
+        write_json(run / "race.json", outcome.to_json())
     write_json(run / "layers.json", _layers(outcome.learned.predictor))
     epochs = ({"kind": "epoch", **record} for record in outcome.learned.fit.history)
     write_text(run.metrics, "".join(json.dumps(epoch) + "\n" for epoch in epochs))
-    return outcome.learned
+    learned = outcome.learned
+    if settings.folds.count:
+        scores = scores_of_folds(prepared, outcome)
+        if settings.folds.nested and not learned.fit.interrupted:
+            try:
+                scores["nested"] = nested(
+                    prepared, given=kept, limit=limit, say=say, entrants=entrants, members=members
+                )
+            except KeyboardInterrupt:
+                learned = replace(learned, fit=replace(learned.fit, interrupted=True))
+        write_json(run / "folds.json", scores)
+    return learned
 
 
 def _how_to_go_on(run: RunFolder, prepared: Prepared) -> str:

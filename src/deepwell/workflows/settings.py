@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from deepwell.config import Settings
+from deepwell.data.folds import FoldSettings
 from deepwell.data.settings import DataSettings, EncodeSettings
 from deepwell.data.split import SplitSettings
 from deepwell.engine.probing.settings import FindSettings
@@ -51,6 +52,10 @@ class TrainSettings(Settings):
     """How the data are read."""
     split: SplitSettings = SplitSettings()
     """How the rows are divided."""
+    folds: FoldSettings = FoldSettings()
+    """Cross-validation."""
+    ensemble: int = Field(default=1, ge=1, le=100)
+    """Networks that are trained on the same rows with other seeds and answer together."""
     encode: EncodeSettings = EncodeSettings()
     """How columns become arrays."""
     task: TaskSettings = TaskSettings()
@@ -67,6 +72,17 @@ class TrainSettings(Settings):
     """How predictions become answers."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Scores, intervals and baselines."""
+
+    @model_validator(mode="after")
+    def _one_way_to_many_models(self) -> TrainSettings:
+        if self.ensemble > 1 and self.folds.count:
+            raise ValueError("choose one of --folds and --ensemble: both train several models")
+        return self
+
+    @property
+    def is_many(self) -> bool:
+        """Whether one model stands for several trainings of it."""
+        return self.folds.count > 0 or self.ensemble > 1
 
     @field_validator("time_limit", mode="before")
     @classmethod
