@@ -89,6 +89,7 @@ def prepare_mapped(
     targets = asked.target or stream.target or ()
     seen = survey(stream, targets, seed=asked.seed)
     require_target(targets, seen.sample)
+    _refuse_many(asked)
     _refuse_paths(seen.sample, asked)
     name = short_name(stream.path)
     say(f"{name}: {seen.num_rows:,} rows, {len(seen.sample.names)} columns")
@@ -134,6 +135,15 @@ def prepare_mapped(
         notes=tuple(dict.fromkeys([*notes, *rule.notes, *_notes(seen, train, stored)])),
         stored=stored,
     )
+
+
+def _refuse_many(asked: TrainSettings) -> None:
+    """Refuse to train several models, each of which would need its own rows at once."""
+    if asked.is_many:
+        raise ConfigError(
+            "--folds and --ensemble train several models on rows in memory, and these data are "
+            "read in pieces: leave them out, or use data.memory = resident."
+        )
 
 
 def _refuse_paths(sample: Table, asked: TrainSettings) -> None:
