@@ -55,6 +55,20 @@ def test_curve_turns_logarithmic_when_the_values_span_decades():
     assert "(log scale)" not in curve([Line("a", epochs, [4.0, 3.0, 2.0, 1.0])], title="loss")
 
 
+def test_learning_rate_that_ends_next_to_zero_is_not_logarithmic():
+    rates = [10.0**-k for k in range(8)]
+    line = Line("", range(1, 9), rates, "plain")
+
+    assert "log scale" in curve([line], title="rate")
+    assert "log scale" not in curve([line], title="rate", may_be_log=False)
+
+
+def test_epochs_are_whole_numbers():
+    drawn = curve([Line("training", [1, 2], [0.5, 0.4])], title="loss")
+
+    assert re.findall(r'class="tick mid"[^>]*>([^<]*)<', drawn) == ["1", "2"]
+
+
 def test_long_curve_is_thinned_and_keeps_its_end():
     xs = [float(k) for k in range(5000)]
     drawn = curve([Line("a", xs, xs)], title="loss")

@@ -195,6 +195,33 @@ def test_worst_slice_is_among_the_first_things_to_know(make_run: Maker, change: 
     assert "gravel" in words(root, "slices")
 
 
+def test_trees_are_not_called_a_network(make_run: Maker, change: Changer):
+    folder = make_run("houses")
+    change(folder, "layers", model="boosted_trees", parameters=0, rows=[])
+
+    root = parsed(report.render(folder))
+
+    text = words(root, "opening")
+    assert "model boosted_trees · trained in 17.3 s" in text
+    assert "This model 23,410" in text
+    assert "model better by 56,460" in text
+    assert "The model" in words(root, "network")
+
+
+def test_choices_of_a_race_in_folds_were_made_on_held_out_rows(make_run: Maker):
+    folder = make_run("houses")
+    assert "440 other rows, the validation rows, made" in words(
+        parsed(report.render(folder)), "belief"
+    )
+    race = {"models": [], "folds": 5, "rows": 2344, "verdict": "", "metric": "rmse"}
+    text = json.dumps({**race, "title": "RMSE", "score": 1.0})
+    (folder / "race.json").write_text(text, encoding="utf-8")
+
+    text = words(parsed(report.render(folder)), "belief")
+
+    assert "rows that were held out of each training made all choices" in text
+
+
 def test_question_says_in_words_how_the_answer_is_judged(make_run: Maker):
     houses = words(parsed(report.render(make_run("houses"))), "question")
     customers = words(parsed(report.render(make_run("customers"))), "question")

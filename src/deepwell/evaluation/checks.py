@@ -104,9 +104,11 @@ def _choices(record: Record) -> Check | None:
     if not (is_number(rows.get("val")) and is_number(rows.get("test"))):
         return None
     question = "Was anything chosen by looking at the test rows?"
-    fresh = (
-        f"Not in this run: {count(rows['val'])} other rows, the validation rows, made all choices."
-    )
+    has_folds = bool(record.folds) or (record.race.get("folds") or 1) > 1
+    others = "rows that were held out of each training"
+    if not has_folds:
+        others = f"{count(rows['val'])} other rows, the validation rows,"
+    fresh = f"Not in this run: {others} made all choices."
     if len(record.looks) > 1:
         words = f"{fresh} {looks_sentence(record.looks)}"
         return Check(question, words, state="warn", chapter="looks")

@@ -41,7 +41,12 @@ class Line:
 
 
 def curve(
-    lines: Sequence[Line], *, title: str, x_title: str = "epoch", best: float | None = None
+    lines: Sequence[Line],
+    *,
+    title: str,
+    x_title: str = "epoch",
+    best: float | None = None,
+    may_be_log: bool = True,
 ) -> Markup:
     """Draw values over epochs; the best epoch is marked.
 
@@ -50,9 +55,10 @@ def curve(
         title: What is drawn, written above the axis.
         x_title: What the horizontal axis counts.
         best: The epoch whose weights were kept, or None.
+        may_be_log: Whether the vertical axis may be logarithmic; else it begins near zero.
     """
     shown = [line for line in lines if line.look != "faint"] or list(lines)
-    y = _value_scale([value for line in shown for value in line.ys])
+    y = _value_scale([value for line in shown for value in line.ys], may_be_log=may_be_log)
     xs = [x for line in lines for x in line.xs]
     plot = Plot(_epoch_scale(xs, _margin(y)), y, WIDTH, HEIGHT)
     parts = [plot.axes(), plot.titles(x=x_title, y=title + (" (log scale)" if y.is_log else ""))]
@@ -63,11 +69,11 @@ def curve(
     return picture(WIDTH, HEIGHT, _spoken(title, shown, best), *parts)
 
 
-def _value_scale(values: Sequence[float]) -> Scale:
+def _value_scale(values: Sequence[float], *, may_be_log: bool) -> Scale:
     low, high = min(values), max(values)
     # a logarithm is for values that spread, not for a rate that ends next to zero
     usual_low, usual_high = np.quantile(values, [0.1, 0.9])
-    if low > 0 and usual_high / usual_low > 30:
+    if may_be_log and low > 0 and usual_high / usual_low > 30:
         return Scale(low / 1.15, high * 1.15, HEIGHT - 48, 40, is_log=True)
     if 0 <= low < 0.35 * high:
         low = 0.0

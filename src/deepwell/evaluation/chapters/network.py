@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepwell.evaluation.contest import noun
 from deepwell.evaluation.numerals import count, is_number, number
 from deepwell.evaluation.record import Record
 from deepwell.evaluation.story import Chapter
@@ -39,7 +40,7 @@ def network_chapter(record: Record) -> Chapter | None:
             (key, _setting(value)) for key, value in (layers.get("settings") or {}).items()
         ],
     }
-    return Chapter("network", "The network", view)
+    return Chapter("network", f"The {noun(record)}", view)
 
 
 def _shape(shape: Any) -> str:

@@ -10,7 +10,7 @@ from deepwell.evaluation.story import PARTS, Chapter
 from deepwell.evaluation.strips import split_bar
 
 PART_PURPOSES = {
-    "train": "the network learns from these",
+    "train": "the model learns from these",
     "val": "choose the best epoch",
     "test": "looked at once, at the end",
 }

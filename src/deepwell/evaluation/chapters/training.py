@@ -26,7 +26,7 @@ def training_chapter(record: Record) -> Chapter | None:
     figures.extend(_score_figure(epochs, name, best) for name in _score_names(epochs)[:2])
     rate = _points(epochs, None, "learning_rate")
     if len(rate[0]) > 1:
-        figures.append(curve([Line("", *rate, "plain")], title="learning rate"))
+        figures.append(curve([Line("", *rate, "plain")], title="learning rate", may_be_log=False))
     figures.append(range_test_figure(record.range_test))
     view = {
         "figures": [figure for figure in figures if figure],
