@@ -91,7 +91,7 @@ def test_a_full_disk_after_training_keeps_the_training(
     options = ("train", houses, "-t", "price", *FAST)
     assert run_cli(*options, "--name", "whole").code == 0
     with monkeypatch.context() as patch:
-        patch.setattr(finish, "_write_predictions", refuse)
+        patch.setattr(finish, "write_answers", refuse)
         outcome = run_cli(*options, "--name", "r")
     assert outcome.code == 2
     assert "No space left" in outcome.err

@@ -53,6 +53,7 @@ OTHERS = {
     "evaluation.success": "rmse < 25000",
     "evaluation.confidence": "0.9",
     "decide.cost": "1,5",
+    "engine.loggers": '["tensorboard"]',
 }
 """Values for the settings that are neither a plain number nor a choice."""
 COMPANIONS = (
@@ -61,8 +62,9 @@ COMPANIONS = (
     *([f"engine.schedule={name}"] for name in SCHEDULES),
     *([f"task.loss={name}"] for name in LOSSES),
     ["decide.coverage=0.9"],
+    ["folds.count=3"],
 )
-"""Some settings belong to one optimizer, schedule or loss only, or to a coverage."""
+"""Some settings belong to one optimizer, schedule or loss only, to a coverage, or to folds."""
 
 
 def value_at(settings: BaseModel, name: str) -> Any:
@@ -125,7 +127,7 @@ def test_an_unknown_setting_of_a_model_is_refused(refuse: Refuse, houses: Path, 
     option = f"model.{known[:-2]}{known[-1]}=1"
     refuse(
         *("train", houses, "-t", "price", "--model", name, "--set", option),
-        match=f'Unknown setting.*Did you mean "{known}"|has no settings|Known',
+        match=f'Unknown setting.*Did you mean "{known}"|has no settings|Known|A blend is made of',
     )
 
 

@@ -414,8 +414,8 @@ def test_a_bad_number_on_a_device_is_found_when_logging(gradient: bool):
     model = mlp()
     task = _Spoil(9, gradient=gradient)
     words = r"no finite number by step 12 \(epoch 2\)\. The first bad gradient was that of step 9\."
+    settings = engine(log_every=4, schedule="constant", health=False)
     with pytest.raises(TrainingError, match=words):
-        settings = engine(log_every=4, schedule="constant", health=False)
         fit(model, task, train_rows(), settings=settings)
     good = mlp()  # the end of the first epoch is the last that was known to be good
     fit(good, Classify(), train_rows(), settings=engine(epochs=1, schedule="constant"))

@@ -104,7 +104,7 @@ def test_ctrl_c_twice_before_the_first_checkpoint_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("where", ["fit_baselines", "evaluate", "_write_predictions"])
+@pytest.mark.parametrize("where", ["fit_baselines", "evaluate", "write_answers"])
 def test_ctrl_c_while_scoring(
     houses_file: Path,
     tmp_path: Path,
