@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -79,7 +80,9 @@ class Reader:
         from deepwell.cli.main import app
 
         before = set(place.glob("runs/*"))
-        with contextlib.redirect_stdout(io.StringIO()):
+        # processes that are started run the same command line
+        typed = mock.patch.object(sys, "argv", ["deepwell", *page.arguments(command)])
+        with contextlib.redirect_stdout(io.StringIO()), typed:
             code = app(page.arguments(command), prog_name="deepwell", standalone_mode=False) or 0
         made = set(place.glob("runs/*")) - before
         if command.startswith("deepwell train") and code == 0 and len(made) == 1:
