@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--peers", metavar="PYTHON", help="with lightgbm, xgboost and catboost")
     options = parser.parse_args()
     data = Path(os.environ.get("DEEPWELL_DATA", "../shared/data"))
+    FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"quality-{datetime.now(UTC):%Y-%m-%d}.json"
     result: dict[str, Any] = read_json(path) if path.is_file() else {"scores": []}
     for name in options.sets.split(","):
