@@ -17,29 +17,40 @@ import polars as pl
 def main(library: str, train_file: str, test_file: str, target: str, metric: str) -> None:
     """Fit, predict, and print the score and the seconds as JSON."""
     train = pl.read_csv(train_file, infer_schema_length=None)
-    test = pl.read_csv(test_file, infer_schema_length=None)
-    test = test.cast(dict(train.schema), strict=False)
+    test = pl.read_csv(test_file, schema_overrides=train.schema, ignore_errors=True)
     words = [name for name in train.columns if train[name].dtype == pl.String and name != target]
-    inputs, test_inputs = _inputs(train, words), _inputs(test, words)
-    answers, test_answers = train[target].to_numpy(), test[target].to_numpy()
-    if metric == "auc":
-        classes = sorted(set(answers.tolist()))
-        answers = (answers == classes[-1]).astype(int)
-        test_answers = (test_answers == classes[-1]).astype(int)
+    inputs, given = inputs_for(library, train.drop(target), test.drop(target), words)
+    answers, truth = train[target].to_numpy(), test[target].to_numpy()
+    classes: list[Any] = [] if metric in ("rmse", "mae") else sorted(set(answers.tolist()))
+    if classes:
+        answers = np.searchsorted(classes, answers)
     began = time.perf_counter()
-    model = _model(library, metric == "auc", words)
-    model.fit(inputs.drop(columns=target), answers)
-    given = test_inputs.drop(columns=target)
-    found = model.predict_proba(given)[:, 1] if metric == "auc" else model.predict(given)
+    model = _model(library, bool(classes), words)
+    model.fit(inputs, answers)
+    found = model.predict_proba(given) if classes else model.predict(given)
     seconds = time.perf_counter() - began
-    print(json.dumps({"score": _score(metric, test_answers, found), "seconds": seconds}))
+    print(json.dumps({"score": score(metric, truth, found, classes), "seconds": seconds}))
 
 
-def _inputs(frame: pl.DataFrame, words: list[str]) -> Any:
-    table = frame.to_pandas()
+def inputs_for(
+    library: str, train: pl.DataFrame, test: pl.DataFrame, words: list[str]
+) -> tuple[Any, Any]:
+    """Return both sides as pandas frames whose text columns the library takes as categories.
+
+    CatBoost wants text; the others want pandas' categories, the same ones on both sides. A value
+    that only the test rows hold counts as missing there.
+    """
+    flags = pl.col(pl.Boolean).cast(pl.Int8)
+    tables = [frame.with_columns(flags).to_pandas() for frame in (train, test)]
     for name in words:
-        table[name] = table[name].fillna("missing").astype("category")
-    return table
+        known = None
+        for table in tables:
+            column = table[name].fillna("missing").astype(str)
+            if library != "catboost":
+                column = column.astype("category" if known is None else known)
+                known = column.dtype
+            table[name] = column
+    return tables[0], tables[1]
 
 
 def _model(library: str, is_classes: bool, words: list[str]) -> Any:
@@ -59,14 +70,19 @@ def _model(library: str, is_classes: bool, words: list[str]) -> Any:
     return kind(cat_features=words, verbose=False, allow_writing_files=False)
 
 
-def _score(metric: str, truth: Any, found: Any) -> float:
+def score(metric: str, truth: Any, found: Any, classes: list[Any]) -> float:
+    """Return the score of predicted numbers, or of probabilities with a column a class."""
     if metric == "rmse":
         return float(np.sqrt(np.mean((truth - found) ** 2)))
     if metric == "mae":
         return float(np.mean(np.abs(truth - found)))
-    from sklearn.metrics import roc_auc_score
+    from sklearn.metrics import log_loss, roc_auc_score
 
-    return float(roc_auc_score(truth, found))
+    if metric == "auc":
+        return float(roc_auc_score(truth == classes[-1], found[:, 1]))
+    # Rows of 32-bit floats do not sum to one well enough for scikit-learn.
+    found = np.asarray(found, np.float64)
+    return float(log_loss(truth, found / found.sum(axis=1, keepdims=True), labels=classes))
 
 
 if __name__ == "__main__":
