@@ -43,12 +43,12 @@ def inputs_for(
     flags = pl.col(pl.Boolean).cast(pl.Int8)
     tables = [frame.with_columns(flags).to_pandas() for frame in (train, test)]
     for name in words:
-        known = None
-        for table in tables:
-            column = table[name].fillna("missing").astype(str)
-            if library != "catboost":
-                column = column.astype("category" if known is None else known)
-                known = column.dtype
+        columns = [table[name].fillna("missing").astype(str) for table in tables]
+        if library != "catboost":
+            known: Any = columns[0].astype("category").dtype
+            seen = [column.where(column.isin(known.categories)) for column in columns]
+            columns = [column.astype(known) for column in seen]
+        for table, column in zip(tables, columns, strict=True):
             table[name] = column
     return tables[0], tables[1]
 
