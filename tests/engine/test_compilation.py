@@ -1,6 +1,7 @@
 """Compiled steps: the same training within rounding, decided once, and a way out without one."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,17 @@ import torch
 from engine_fakes import Classify, KillAt, Killed, engine, mlp, same, table, train_rows, weights
 from torch import Tensor, nn
 
-from deepwell.engine import Checkpoints, EngineSettings, FitResult, TensorBatches, compilation, fit
+from deepwell.engine import (
+    Callback,
+    Checkpoints,
+    EngineSettings,
+    FitResult,
+    TensorBatches,
+    TrainState,
+    compilation,
+    fit,
+)
+from deepwell.engine.whole import WholeStep
 from deepwell.errors import ConfigError, TrainingError
 
 HAS_COMPILER = not compilation.missing_compiler(torch.device("cpu"))
@@ -58,6 +69,88 @@ def test_optimizers_take_the_same_steps_compiled(optimizer: str):
     compiled, _ = _train("on", mlp(), **changes)
     for name, tensor in weights(eager).items():
         torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+_WHOLE = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+
+
+@needs_compiler
+@pytest.mark.parametrize("optimizer", _WHOLE)
+def test_a_whole_step_is_the_step_of_the_optimizer(monkeypatch: pytest.MonkeyPatch, optimizer: str):
+    """Rates that fall, decay, weights of rows, batch normalisation, a last batch of its own."""
+    runs = Counter[bool]()
+    run = WholeStep.run
+    monkeypatch.setattr(WholeStep, "run", lambda *given: runs.update([done := run(*given)]) or done)
+    changes = {
+        "epochs": 3,
+        "optimizer": optimizer,
+        "learning_rate": 0.003,
+        "schedule": "cosine",
+        "weight_decay": 0.01,
+    }
+    rows, one, other = train_rows(weighted=True), _normalised(), _normalised()
+    eager = fit(one, Classify(), rows, settings=engine(**changes, compile="off"), seed=5)
+    whole = fit(other, Classify(), rows, settings=engine(**changes, compile="on"), seed=5)
+    # 18 steps: not the first, not the last of an epoch, and not those that are looked into
+    assert runs == {True: 13}
+    for name, tensor in weights(one).items():
+        torch.testing.assert_close(weights(other)[name], tensor, rtol=1e-4, atol=1e-5)
+    for before, after in zip(eager.history, whole.history, strict=True):
+        assert after["train"]["loss"] == pytest.approx(before["train"]["loss"], rel=1e-5)
+        assert after["train"]["accuracy"] == before["train"]["accuracy"]
+
+
+class _Warming(nn.Module):
+    """Says what its body says, times a number that somebody else changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = mlp()
+        self.factor = 1.0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.body(inputs) * self.factor
+
+
+class _Double(Callback):
+    def __init__(self, model: _Warming) -> None:
+        self._model = model
+
+    def on_epoch_ended(self, state: TrainState) -> None:
+        self._model.factor *= 2
+
+
+@needs_compiler
+def test_a_number_of_a_network_that_changes_is_not_compiled_in():
+    inputs, targets, _ = table(rows=64)
+    rows = TensorBatches((inputs,), targets, batch_size=16)
+    one, other = _Warming(), _Warming()
+    for model, choice in ((one, "off"), (other, "on")):
+        settings = engine(epochs=3, compile=choice, learning_rate=0.01)
+        fit(model, Classify(), rows, settings=settings, callbacks=[_Double(model)])
+    for name, tensor in weights(one).items():
+        torch.testing.assert_close(weights(other)[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+class _Times(nn.Module):
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs * self.factor
+
+
+@needs_compiler
+def test_two_networks_in_one_process_do_not_share_a_program():
+    inputs, targets, _ = table(rows=64)
+    rows = TensorBatches((inputs,), targets, batch_size=16)
+    for seed, scale in ((0, 1.0), (1, 3.0)):
+        eager, compiled = (nn.Sequential(mlp(seed), _Times(scale)) for _ in range(2))
+        fit(eager, Classify(), rows, settings=engine(compile="off"))
+        fit(compiled, Classify(), rows, settings=engine(compile="on"))
+        for name, tensor in weights(eager).items():
+            torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-4, atol=1e-5)
 
 
 @needs_compiler

@@ -16,6 +16,24 @@ def _convolutional() -> nn.Sequential:
     )
 
 
+@pytest.fixture(autouse=True)
+def _no_matrix_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The choice shall not depend on the processor that the tests run on."""
+    monkeypatch.setattr(precision, "processor_has_matrix_units", lambda: False)
+
+
+def test_matrix_units_round_what_is_large_and_it_is_said(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(precision, "processor_has_matrix_units", lambda: True)
+    monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: True)
+    small = choose_precision("auto", CPU, nn.Linear(784, 128), batch_rows=128)
+    assert small.matmul == "highest"
+    large = choose_precision("auto", CPU, nn.Linear(784, 512), batch_rows=128)
+    assert large.matmul == "medium"
+    assert "rounds their inputs to bfloat16" in large.sentence
+    much = choose_precision("auto", CPU, nn.Linear(784, 512), batch_rows=128, work=1e9)
+    assert much.autocast_type == torch.bfloat16
+
+
 @pytest.mark.parametrize("has_bfloat16", [True, False])
 def test_auto_on_the_processor(monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool):
     monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: has_bfloat16)

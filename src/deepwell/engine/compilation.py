@@ -17,6 +17,7 @@ import torch
 
 from deepwell.engine.compiled import Program, compiled_step, untouched
 from deepwell.engine.settings import EngineSettings
+from deepwell.engine.whole import RULES, WholeStep, is_plain
 from deepwell.errors import OutputError
 from deepwell.files import read_json, write_json
 from deepwell.types import Batch
@@ -56,6 +57,8 @@ class CompilingStep:
         self._otherwise = otherwise
         self._memory = memory or memory_path()
         self._program: Program | None = None
+        self._whole: WholeStep | None = None
+        self._is_whole_tried = False
         self._is_decided = False
         self._began = 0.0
         self._seconds: list[float] = []
@@ -63,7 +66,9 @@ class CompilingStep:
     def __call__(self, trainer: Trainer, rows: Iterator[Batch]) -> bool:
         """Do one optimizer step; return False if the epoch has no batch left."""
         if self._program is not None:
-            return compiled_step(self._program, trainer, rows)
+            if not self._is_whole_tried and trainer.ledger.step > 0:
+                rows = self._join(self._program, trainer, rows)
+            return compiled_step(self._program, self._whole, trainer, rows)
         if self._is_decided:
             return self._otherwise(trainer, rows)
         batch = next(rows, None)
@@ -139,8 +144,26 @@ class CompilingStep:
             trainer.compilation = f"Not compiled: {type(error).__name__}: {reason}."
             return
         self._program = program
-        trainer.state.update.compile()
+        self._is_whole_tried = not _can_be_whole(trainer)
+        if self._is_whole_tried:
+            trainer.state.update.compile()
         trainer.compilation = f"Compiled in {time.perf_counter() - began:.0f} s."
+
+    def _join(self, program: Program, trainer: Trainer, rows: Iterator[Batch]) -> Iterator[Batch]:
+        """Join gradients and update in one program; the first step has made the state for it."""
+        batch = next(rows, None)
+        if batch is None:
+            return rows
+        if program.fits(batch):
+            self._is_whole_tried = True
+            update = trainer.state.update
+            whole = WholeStep(program, update.optimizer, tuple(trainer.task.score_names))
+            try:
+                whole.compile(batch)
+                self._whole = whole
+            except Exception:  # the compiler raises whatever it likes: the two parts remain
+                update.compile()
+        return chain([batch], rows)
 
 
 def compiling_step(settings: EngineSettings, plain: Step) -> Step:
@@ -154,6 +177,11 @@ def compiling_step(settings: EngineSettings, plain: Step) -> Step:
     if settings.compile == "off" or settings.precision == "fp16" or change.mixup or change.cutmix:
         return plain
     return CompilingStep(settings.compile, plain)
+
+
+def _can_be_whole(trainer: Trainer) -> bool:
+    known = type(trainer.state.update.optimizer) in RULES
+    return known and is_plain(trainer.settings, trainer.device)
 
 
 def missing_compiler(device: torch.device) -> str:

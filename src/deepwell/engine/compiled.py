@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping
-from itertools import islice
+from contextlib import AbstractContextManager
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,6 +21,7 @@ from deepwell.engine.interfaces import TaskLike
 from deepwell.engine.precision import Precision
 from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.snapshot import random_state, set_random_state
+from deepwell.engine.whole import WholeStep, compile_whole
 from deepwell.types import Batch, Loss
 
 if TYPE_CHECKING:
@@ -54,9 +56,9 @@ class Program:
         self._model = model
         self._task = task
         self._precision = precision
-        self._learned = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self.learned = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._fixed = {n: p for n, p in model.named_parameters() if not p.requires_grad}
-        self._buffers = dict(model.named_buffers())
+        self.buffers = dict(model.named_buffers())
         self._compiled: Callable[..., Any] | None = None
         self._shapes: list[torch.Size] = []
 
@@ -66,28 +68,36 @@ class Program:
         Raises:
             Exception: The compiler cannot do it, or there is none.
         """
-        program: Any = torch.compile(self._gradients, fullgraph=True, dynamic=False)
-        with untouched(self._model, batch.targets.device), quiet_compiler():
+        program = compile_whole(self.gradients)
+        with self.untouched(batch), quiet_compiler():
             # once uncompiled: what modules and tasks make at their first call cannot be traced
             self.run(batch)
             with torch.no_grad():
-                program(self._values(self._learned), self._buffers, batch)
+                program(self._values(self.learned), self.buffers, batch)
         self._compiled, self._shapes = program, _shapes(batch)
+
+    def untouched(self, batch: Batch) -> AbstractContextManager[None]:
+        """Return a context behind which buffers, random numbers and gradients are as before."""
+        return untouched(self._model, batch.targets.device)
+
+    def fits(self, batch: Batch) -> bool:
+        """Return whether a batch has the shape that was compiled."""
+        return _shapes(batch) == self._shapes
 
     def run(self, batch: Batch) -> tuple[Loss, Mapping[str, Tensor], Named]:
         """Return loss, scores (batch,) and the gradients of the mean loss by parameter."""
-        fits = self._compiled is not None and _shapes(batch) == self._shapes
-        compute = self._compiled if fits and self._compiled is not None else self._gradients
+        is_known = self._compiled is not None and self.fits(batch)
+        compute = self._compiled if is_known and self._compiled is not None else self.gradients
         with torch.no_grad():
             gradients, loss_sum, weight, scores = compute(
-                self._values(self._learned), self._buffers, batch
+                self._values(self.learned), self.buffers, batch
             )
         return Loss(loss_sum, weight), scores, gradients
 
     def store(self, gradients: Mapping[str, Tensor], share: Tensor | None) -> None:
         """Set the gradients of the parameters, or add them, times a share, to those there."""
         for name, gradient in gradients.items():
-            parameter = self._learned[name]
+            parameter = self.learned[name]
             if parameter.grad is None:
                 parameter.grad = gradient
             else:
@@ -97,9 +107,15 @@ class Program:
     def _values(parameters: Mapping[str, Tensor]) -> Named:
         return {name: parameter.detach() for name, parameter in parameters.items()}
 
-    def _gradients(
+    def gradients(
         self, learned: Named, buffers: Named, batch: Batch
     ) -> tuple[Named, Tensor, Tensor, dict[str, Tensor]]:
+        """Compute, uncompiled, as a function of tensors; buffers are changed in place.
+
+        Returns:
+            The gradients of the mean loss by name, sum and weight of the loss, scores (batch,).
+        """
+
         def mean_loss(learned: Named) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor, Named]]:
             # functions under differentiation may change copies only
             changed = {name: buffer.clone() for name, buffer in buffers.items()}
@@ -122,12 +138,24 @@ class Program:
         return gradients, loss_sum, weight, scores
 
 
-def compiled_step(program: Program, trainer: Trainer, rows: Iterator[Batch]) -> bool:
+def compiled_step(
+    program: Program, whole: WholeStep | None, trainer: Trainer, rows: Iterator[Batch]
+) -> bool:
     """Do one optimizer step as `train_step` does, with a program.
+
+    With a whole step, which cannot be looked into, steps that shall be looked at and batches of
+    another shape go the way of parts. So does a batch with a bad number, which is explained there.
 
     Returns:
         False if the epoch has no batch left; nothing was done then.
     """
+    if whole is not None and not trainer.health.is_due(trainer.ledger.step):
+        batch = next(rows, None)
+        if batch is None:
+            return False
+        if program.fits(batch) and whole.run(trainer, batch):
+            return True
+        rows = chain([batch], rows)
     first: Tensor | None = None
     total: Tensor | None = None
     for batch in islice(rows, trainer.micro_batches):

@@ -60,6 +60,15 @@ class RunningMeans:
             self._scores[index] += self._value(values.sum(dtype=self._type))
         self._rows += num_rows if weight is None else self._value(weight.sum(dtype=self._type))
 
+    def add_sums(self, sums: Sequence[float]) -> None:
+        """Add what is read already, in the order of `sums`."""
+        loss, weight, rows, *scores = sums
+        self._loss += loss
+        self._loss_weight += weight
+        self._rows += rows
+        for index, value in enumerate(scores):
+            self._scores[index] += value
+
     def _value(self, tensor: Tensor) -> Tensor | float:
         return tensor.item() if self._is_free_to_read else tensor.detach()
 

@@ -280,6 +280,19 @@ class Trainer:
             self.means.add(loss, scores, batch.weight)
         self.ledger.note_batch(len(batch.targets) if rows is None else rows)
 
+    def note_whole(self, num_rows: int, sums: Sequence[float], rate: float) -> None:
+        """Count a batch, and the step that was done with it as one program.
+
+        Args:
+            num_rows: Rows of the batch.
+            sums: Loss, its weight, the weight of the rows and the scores, as sums.
+            rate: The learning rate of the step.
+        """
+        self.means.add_sums(sums)
+        self.ledger.note_batch(num_rows)
+        self.ledger.learning_rate = rate
+        self._end_step(True, None)
+
     def scale(self, loss: Tensor) -> Tensor:
         """Return the loss as its gradient shall be taken: larger in 16-bit training."""
         return self.state.update.scale(loss)

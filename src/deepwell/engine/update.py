@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from deepwell.engine.schedules import SCHEDULES
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.sharding import here, whole_tensor
 from deepwell.engine.snapshot import Scalars, load_optimizer_state, optimizer_state
+from deepwell.engine.whole import compile_whole
 
 
 class Update:
@@ -123,7 +125,7 @@ class Update:
         Args:
             step: Optimizer steps done before this one.
         """
-        rate = self._set_rate(step)
+        rate = self.set_rate(step)
         if self._scaler is None:
             self._step()
         else:
@@ -144,7 +146,7 @@ class Update:
             evaluate: Sets the gradients and returns the loss, see `complete`.
             step: Optimizer steps done before this one.
         """
-        rate = self._set_rate(step)
+        rate = self.set_rate(step)
         step_by: Any = self.optimizer.step  # torch says that a closure returns a plain number
         step_by(evaluate)
         self._finish()
@@ -161,7 +163,8 @@ class Update:
         self._penalty.add_gradient()
         return loss + self._penalty.value()
 
-    def _set_rate(self, step: int) -> float:
+    def set_rate(self, step: int) -> float:
+        """Give learning rate and weight decay of a step to the optimizer; return the rate."""
         rate = self.rate(step)
         share = self._decay_schedule(step, self._total_steps, 0)
         for group, decay in zip(self.optimizer.param_groups, self._decays, strict=True):
@@ -228,15 +231,22 @@ class _CompiledStep:
         rates = [group["lr"] for group in groups]
         for group in groups:
             group["lr"] = torch.tensor(float(group["lr"]))
-        program: Any = torch.compile(self._optimizer.step, dynamic=False)
+        # without the wrappers of torch, which break the graph and take longer than the step
+        compiled = compile_whole(unwrap(type(self._optimizer).step))
+
+        def program() -> None:
+            with torch.no_grad():
+                compiled(self._optimizer)
+
         try:
             with quiet_compiler():
                 program()
         except Exception:  # raised while compiling, before any weight was changed
             for group, rate in zip(groups, rates, strict=True):
                 group["lr"] = rate
-            program = self._optimizer.step
-            program()
+            self._optimizer.step()
+            self._program = self._optimizer.step
+            return
         self._program = program
 
 
