@@ -254,7 +254,7 @@ def _state_of(optimizer: torch.optim.Optimizer, weights: list[Tensor]) -> Parts:
     """Return the state by name, each a list in the order of the weights."""
     found: Parts = {}
     for weight in weights:
-        for name, value in optimizer.state[weight].items():
+        for name, value in optimizer.state.get(weight, {}).items():
             if isinstance(value, Tensor):
                 found.setdefault(name, []).append(value)
     return found

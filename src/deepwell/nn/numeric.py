@@ -122,7 +122,8 @@ class PiecewiseLinearNumbers(nn.Module):
     Args:
         num_numbers: F, the features.
         size: Numbers that stand for one feature.
-        num_bins: Bins a feature at the most; equal quantiles are taken once.
+        num_bins: Bins a feature at the most. A value that is several quantiles, such as the zero of
+            most rows, is one edge; the bins that this leaves over divide the other values.
 
     Shape:
         numbers (batch, F) → (batch, F · size).
@@ -159,11 +160,9 @@ class PiecewiseLinearNumbers(nn.Module):
     @torch.no_grad()
     def adapt(self, inputs: Tensor) -> None:
         """Set the edges to quantiles of training rows, shape (rows, F)."""
-        num_bins = self.slopes.shape[1]
-        shares = torch.linspace(0, 1, num_bins + 1, dtype=torch.float64)
-        places = (shares * (len(inputs) - 1)).round().long()
+        most = self.slopes.shape[1] + 1
         ordered = inputs.float().sort(dim=0).values
-        self._set_edges([column[places.to(column.device)].unique() for column in ordered.T])
+        self._set_edges([_edges(column, most) for column in ordered.T])
 
     @torch.no_grad()
     def _set_edges(self, edges: list[Tensor]) -> None:
@@ -190,3 +189,17 @@ class PiecewiseLinearNumbers(nn.Module):
         straight = torch.addcmul(self.bias, numbers.unsqueeze(-1), self.slope)
         bent = torch.einsum("bfn,fns->bfs", self.encode(numbers), self.mixtures)
         return (straight + bent).flatten(1)
+
+
+def _edges(ordered: Tensor, most: int) -> Tensor:
+    """Return different values that divide a sorted column (rows,) evenly, at most so many."""
+    edges, counts = _quantiles(ordered, most).unique(return_counts=True)
+    others = ordered[~torch.isin(ordered, edges[counts > 1])]
+    if len(edges) == most or not len(others):
+        return edges
+    return torch.cat([edges, _quantiles(others, most - len(edges))]).unique()
+
+
+def _quantiles(ordered: Tensor, count: int) -> Tensor:
+    shares = torch.linspace(0, 1, count, dtype=torch.float64, device=ordered.device)
+    return ordered[(shares * (len(ordered) - 1)).round().long()]

@@ -167,15 +167,21 @@ def _standard(moments: tuple[float, float]) -> tuple[float, float]:
 def _robust(values: NDArray[np.float64]) -> tuple[float, float]:
     """Return median and 1 / spread, the spread being that between the quartiles.
 
+    Where most values are the same, quartiles are no measure. Half of the range, which the paper
+    takes then, is decided by the largest value and presses all others together: what counts here is
+    how far the values that differ lie from the median, in the median.
+
     Reference:
         Holzmüller, Grinsztajn, Steinwart (2024), "Better by default: strong pre-tuned MLPs and
         boosted trees on tabular data", section 3 (robust scaling and smooth clipping).
     """
-    low, quarter, median, three_quarters, high = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
-    for spread in (three_quarters - quarter, high / 2 - low / 2):
-        if spread > 1e-300:
-            return float(median), float(1 / spread)
-    return float(median), 0.0
+    quarter, median, three_quarters = np.quantile(values, [0.25, 0.5, 0.75])
+    spread = three_quarters - quarter
+    if spread <= 1e-300:
+        distances = np.abs(values - median)
+        others = distances[distances > 1e-300]
+        spread = np.median(others) if len(others) else 0.0
+    return float(median), float(1 / spread) if spread > 0 else 0.0
 
 
 def _fit_quantiles(values: NDArray[np.float64]) -> State:
