@@ -137,6 +137,27 @@ def test_score_is_not_told_twice_by_the_verdict(make_run: Maker, change: Changer
     assert "Its RMSE" not in text
 
 
+@pytest.mark.parametrize("per_class", [False, True])
+def test_promise_about_all_rows_says_for_which_class_it_is_not_reached(
+    make_run: Maker, change: Changer, per_class: bool
+):
+    folder = make_run("customers")
+    reached = {"value": 0.92, "low": 0.89, "high": 0.95, "rows": 400}
+    parts = {
+        "no": {"value": 0.97, "low": 0.95, "high": 0.99, "rows": 306},
+        "yes": {"value": 0.755, "low": 0.66, "high": 0.83, "rows": 94},
+    }
+    coverage = {"kind": "classes", "promised": 0.9, "rows": 150, "per_class": per_class}
+    coverage |= {"reached": reached, "parts": parts, "size": 1.3, "single": 0.7}
+    change(folder, "evaluation", decision={"notes": [], "coverage": coverage})
+
+    text = words(parsed(report.render(folder)), "decision")
+
+    assert "The test rows keep the promise." in text
+    assert ("less is reached for yes (75.5 %)." in text) != per_class
+    assert ("--set decide.per_class=true" in text) != per_class
+
+
 def leak(column: str, severity: str) -> dict[str, Any]:
     sentence = f'"{column}" is known only afterwards.'
     return {

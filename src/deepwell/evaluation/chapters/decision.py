@@ -136,8 +136,8 @@ def _classes_below(coverage: Json) -> str:
     named = ", ".join(f"{name} ({percent(value)})" for name, value in below[:MOST_CLASSES])
     more = f" and {len(below) - MOST_CLASSES} more" if len(below) > MOST_CLASSES else ""
     return (
-        f" But not class by class: less is reached for {named}{more}. The promise is about all rows "
-        "together; --set decide.per_class=true makes it for each class."
+        f" But not class by class: less is reached for {named}{more}. The promise is about all "
+        "rows together; --set decide.per_class=true makes it for each class."
     )
 
 
