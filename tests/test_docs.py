@@ -186,3 +186,19 @@ def test_pictures_are_sound_and_follow_light_and_dark(path: Path):
     assert "prefers-color-scheme: dark" in text
     used = {p for p in PAGES if path.name in p.read_text(encoding="utf-8")}
     assert used, f"no page shows {path.name}"
+
+
+def test_first_page_leads_to_every_other():
+    found = {
+        match["target"].partition("#")[0]
+        for match in LINK.finditer((ROOT / "README.md").read_text(encoding="utf-8"))
+    }
+    pages = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert pages <= found, pages - found
+
+
+def test_decisions_are_numbered_in_order_as_their_titles_are():
+    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    for expected, path in enumerate(files, 1):
+        title = path.read_text(encoding="utf-8").partition("\n")[0]
+        assert (path.name[:4], title[2:6]) == (f"{expected:04}", f"{expected:04}"), path.name

@@ -63,3 +63,9 @@ def test_sha256_of_known_bytes(tmp_path: Path) -> None:
     (tmp_path / "abc").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256(tmp_path / "abc") == expected
+
+
+def test_a_file_where_a_folder_should_be_is_named(tmp_path: Path):
+    (tmp_path / "afile").write_text("x")
+    with pytest.raises(OutputError, match=r"out\.csv cannot be written: \S*afile is a file"):
+        write_text(tmp_path / "afile" / "deep" / "out.csv", "")

@@ -23,8 +23,11 @@ def explain_os_error(error: OSError, path: Path) -> OutputError:
         return OutputError(f"No permission to write {path}: choose another place or its owner.")
     if number == errno.ENOENT and not path.parent.exists():
         return OutputError(f"The folder {path.parent} does not exist: create it first.")
-    if number in (errno.ENOTDIR, errno.EISDIR):
-        return OutputError(f"{path} cannot be written: a file and a folder have the same name.")
+    if number == errno.ENOTDIR:
+        file = next((above for above in path.parents if above.is_file()), path.parent)
+        return OutputError(f"{path} cannot be written: {file} is a file, not a folder.")
+    if number == errno.EISDIR:
+        return OutputError(f"{path} cannot be written: a folder has this name.")
     return OutputError(f"Could not write {path}: {error.strerror or error}.")
 
 

@@ -138,7 +138,14 @@ def test_a_file_in_the_way(refuse: Refuse, houses: Path, stored_run: TrainResult
     run = stored_run.folder.path
     refuse("train", houses, "-t", "price", "--runs", houses, match="because .* is a file")
     refuse("train", houses, "-t", "price", "--runs", houses / "runs", match="is a file")
-    refuse("predict", run, houses, "-o", houses / "out.csv", match="file and a folder|not a folder")
+    refuse(
+        "predict",
+        run,
+        houses,
+        "-o",
+        houses / "out.csv",
+        match=r"^error: \S*out\.csv cannot be written: \S*houses\.csv is a file, not a folder\.$",
+    )
     refuse("predict", run, houses, "-o", "nowhere/out.csv", match="folder nowhere does not exist")
     refuse("predict", run, houses, "-o", "out.xyz", match=r"ends in \.csv, \.tsv, \.parquet")
     refuse("predict", run, houses, "-o", houses.parent, match="ends in|is a folder")
@@ -159,8 +166,8 @@ def test_resume_of_what_cannot_be_resumed(
 ) -> None:
     run = small_data.copy_tree(stored_run.folder.path, tmp_path / "houses")
     refuse("resume", "houses", match="is finished: there is nothing to resume")
-    refuse("resume", "house", match='not a run folder.*Did you mean "houses"')
-    refuse("resume", "..", match="not a run folder")
+    refuse("resume", "house", match='There is no run folder house. Did you mean "houses"')
+    refuse("resume", "..", match="not a run folder: it has no status.json")
     (run / "status.json").write_text("{}")
     refuse("resume", "houses", match=r"houses/status\.json is missing or damaged")
     (run / "status.json").write_text('{"state": "interrupted"}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -260,3 +261,15 @@ def test_names_with_brackets_are_no_markup(run_cli: RunCli, tmp_path: Path) -> N
     assert "out [c].csv" in run_cli("predict", "runs/[b]", "odd [a].csv", "-o", "out [c].csv").out
     assert "[bold]area" in run_cli("data", "inspect", "odd [a].csv", "-t", "price").out
     assert "runs/[b]/report.html" in run_cli("report", "runs/[b]").out
+
+
+def test_numbers_stay_whole_on_a_narrow_terminal(
+    run_cli: RunCli, monkeypatch: pytest.MonkeyPatch, stored_run: TrainResult
+) -> None:
+    for width, others in ((60, 0), (100, 2)):
+        monkeypatch.setattr(render, "console", Console(width=width, highlight=False))
+        shown = run_cli("report", stored_run.folder.path).out
+        network = next(line for line in shown.splitlines() if "(the network)" in line)
+        numbers = re.findall(r"\d[\d,.]*", network.partition("(the network)")[2])
+        assert len(numbers) == 3 + others, network
+        assert all(re.fullmatch(r"\d{1,3}(,\d{3})*(\.\d+)?", number) for number in numbers), network

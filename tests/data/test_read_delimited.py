@@ -256,7 +256,7 @@ def test_numbers_with_commas_are_text_when_said_so(tmp_path):
 def test_few_numbers_make_a_text_column_unless_a_number_is_asked_for(tmp_path):
     text = "n,code\n1,12\n2,13\n3,b7\n"
     assert columns(load(tmp_path, text))["code"] == ["12", "13", "b7"]
-    with pytest.raises(ColumnError, match=r'"code" is a number in 2 of 3 rows.*"b7"'):
+    with pytest.raises(ColumnError, match=r'"code" is taken for a number, but line 4.*"b7"'):
         load(tmp_path, text, kinds={"code": "number"})
 
 

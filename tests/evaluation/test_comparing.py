@@ -8,7 +8,7 @@ import pytest
 from deepwell.evaluation.comparing.pairs import bootstrap_p, holm
 from deepwell.evaluation.comparing.seeds import student
 from deepwell.evaluation.intervals import Resamples, bootstrap
-from deepwell.evaluation.looks import expected_gain
+from deepwell.evaluation.looks import expected_gain, runs_sentence
 from deepwell.evaluation.metrics import METRICS, value_of
 from deepwell.evaluation.scored import Scored
 from deepwell.types import Predictions
@@ -69,3 +69,17 @@ def test_overlapping_trainings_widen_the_interval_over_seeds() -> None:
     assert wide.high is not None
     assert (wide.high - 7 / 3) / (plain.high - 7 / 3) == pytest.approx((1 + 0.75) ** 0.5)
     assert student([1.0], 0.95).low is None
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (None, "choosing the best of them is optimistic."),
+        (0.0, "one of them is so far ahead that choosing it is not luck."),
+        (0.01, "choosing the best of them is optimistic by about 1 percentage point"),
+    ],
+)
+def test_what_choosing_among_runs_gains_is_said_in_words(size: float | None, said: str):
+    sentence = runs_sentence(METRICS["accuracy"], 3, size)
+    assert sentence.startswith("This is run number 3 that was scored on these test rows; ")
+    assert said in sentence

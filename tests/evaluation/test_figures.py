@@ -7,7 +7,7 @@ import pytest
 
 from deepwell.evaluation.drawing import Scale, element, log_ticks, round_ticks, tick_texts
 from deepwell.evaluation.figures import Line, curve, histogram, reliability, scatter, usual_range
-from deepwell.evaluation.strips import Span, split_bar, track, track_scale
+from deepwell.evaluation.strips import Span, split_bar, track, track_axis, track_scale
 
 
 def test_round_ticks_are_round_inside_and_not_too_many():
@@ -163,3 +163,10 @@ def test_split_bar_fills_its_width():
     widths = [float(width) for width in re.findall(r'width="([\d.]+)%"', drawn)]
     assert sum(widths) == pytest.approx(100)
     assert "training 70, validation 10, test 20" in drawn
+
+
+def test_values_at_the_ends_of_an_axis_stay_inside_it_and_say_their_unit():
+    drawn = str(track_axis(Scale(20_000, 80_000, 0, 100)))
+    assert '<text class="tick" x="0.00%" y="14">20k</text>' in drawn
+    assert '<text class="tick end" x="100.00%" y="14">80k</text>' in drawn
+    assert "75\u202f%" in str(track_axis(Scale(0.7, 0.8, 0, 100), in_percent=True))

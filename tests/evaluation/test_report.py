@@ -480,6 +480,8 @@ def test_colours_have_the_contrast_of_wcag_aa(mode: str):
         for paper in ("paper", "wash"):
             assert contrast(rgb[ink], rgb[paper]) >= 4.5, (ink, paper)
     assert contrast(rgb["ink"], rgb["warn-wash"]) >= 4.5
+    assert contrast(rgb["accent"], rgb["accent-wash"]) >= 4.5
+    assert contrast(rgb["paper"], rgb["warn"]) >= 4.5
     for line in ("accent", "plain", "warn"):
         assert contrast(rgb[line], rgb["paper"]) >= 3, line
     for heat in ("hit", "miss"):
@@ -488,6 +490,18 @@ def test_colours_have_the_contrast_of_wcag_aa(mode: str):
             shade = share * rgb[heat] + (1 - share) * rgb["paper"]
             ink = rgb["paper"] if step >= 9 else rgb["ink"]
             assert contrast(ink, shade) >= 4.5, (heat, step)
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+def test_colours_of_the_groups_can_be_seen(mode: str):
+    sheet = (TEMPLATES / "sheet.css").read_text(encoding="utf-8")
+    report_css = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    block = re.findall(r":root \{(.*?)\}", report_css, flags=re.DOTALL)[mode == "dark"]
+    paper = as_rgb(colours(block)["paper"])
+    found = re.findall(r"\.c\d \{ --c: (#[0-9a-f]{6})", sheet)
+    assert len(found) == 20
+    for colour in found[10:] if mode == "dark" else found[:10]:
+        assert contrast(as_rgb(colour), paper) >= 3, colour
 
 
 def test_notes_of_the_engine_stand_beside_the_learning_curves(make_run: Maker):

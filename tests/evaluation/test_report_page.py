@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deepwell.evaluation import report
+from deepwell.evaluation.page import command
 
 Maker = Callable[..., Path]
 Changer = Callable[..., None]
@@ -66,6 +67,47 @@ def test_language_is_set_and_tables_scroll_in_a_box_that_keys_reach(make_run: Ma
     assert all(box.get("tabindex") == "0" and box.get("aria-label") for box in boxes)
 
 
+@pytest.mark.parametrize("name", ["houses", "pictures", "customers"])
+def test_every_table_of_the_report_scrolls_in_a_box_of_its_own(make_run: Maker, name: str):
+    """A table of four columns can be wider than a phone."""
+    root = parsed(report.render(make_run(name)))
+
+    boxed = {table for box in root.iter("div") if box.get("class") == "scroll" for table in box}
+    bare = [table for table in root.iter("table") if table not in boxed]
+    assert all(len(table.findall("thead/tr/th")) <= 3 for table in bare)
+
+
+def test_no_rule_makes_an_element_wider_than_a_phone():
+    before, _, _ = CSS.partition("@media print {")
+    for rule, body in re.findall(r"([^{}]+)\{([^{}]*)\}", before):
+        for least, unit in re.findall(r"(?<![-\w])(?:min-)?width: ([\d.]+)(rem|px)", body):
+            pixels = float(least) * (16 if unit == "rem" else 1)
+            # the table of columns stands in a box that scrolls
+            assert pixels <= 320 or rule.strip() == ".columns", (rule, pixels)
+
+
+def test_letters_grow_where_a_figure_is_drawn_small():
+    """A figure is 400 units wide; beside the margins a phone has 320 pixels."""
+    found = re.search(r"@container \(max-width: (\d+)rem\) \{ \.figure text [^}]*?([\d.]+)px", CSS)
+    assert found is not None
+    assert float(found[1]) * 16 >= 320
+    assert float(found[2]) * 320 / 400 >= 11
+
+
+def test_option_of_a_command_is_not_torn_and_text_in_it_is_escaped():
+    assert command('a "b" --set x=1') == 'a &#34;b&#34; <span class="word">--set</span> x=1'
+
+
+def test_number_and_percent_sign_stay_on_one_line(make_run: Maker, change: Changer):
+    folder = make_run("houses")
+    change(folder, "evaluation", verdict="The network wins, beyond the 95 % interval.")
+
+    page = report.render(folder)
+
+    assert "beyond the 95\u202f% interval" in page
+    assert not re.search(r"\d %(?!\w)", page.partition("</style>")[2])
+
+
 def test_first_screen_has_question_score_baselines_verdict_and_threshold(make_run: Maker):
     text = words(parsed(report.render(make_run("houses"))), "opening")
 
@@ -93,6 +135,27 @@ def test_score_is_not_told_twice_by_the_verdict(make_run: Maker, change: Changer
 
     assert "The network beats the mean." in text
     assert "Its RMSE" not in text
+
+
+@pytest.mark.parametrize("per_class", [False, True])
+def test_promise_about_all_rows_says_for_which_class_it_is_not_reached(
+    make_run: Maker, change: Changer, per_class: bool
+):
+    folder = make_run("customers")
+    reached = {"value": 0.92, "low": 0.89, "high": 0.95, "rows": 400}
+    parts = {
+        "no": {"value": 0.97, "low": 0.95, "high": 0.99, "rows": 306},
+        "yes": {"value": 0.755, "low": 0.66, "high": 0.83, "rows": 94},
+    }
+    coverage = {"kind": "classes", "promised": 0.9, "rows": 150, "per_class": per_class}
+    coverage |= {"reached": reached, "parts": parts, "size": 1.3, "single": 0.7}
+    change(folder, "evaluation", decision={"notes": [], "coverage": coverage})
+
+    text = words(parsed(report.render(folder)), "decision")
+
+    assert "The test rows keep the promise." in text
+    assert ("less is reached for yes (75.5 %)." in text) != per_class
+    assert ("--set decide.per_class=true" in text) != per_class
 
 
 def leak(column: str, severity: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
-MAX_METRICS = 3
+MAX_METRICS, NARROW = 3, 76
 ADDED = ("prediction", "probability_", "set_", "low_", "high_")
 SHOWN_ROWS, SHOWN_ANSWERS, SHOWN_INPUTS, WIDEST_VALUE = 20, 4, 5, 28
 
@@ -44,6 +44,11 @@ def grid(*headers: str, numeric: Collection[int] = (), whole: Collection[int] = 
         justify = "right" if index in numeric else "left"
         table.add_column(header, justify=justify, overflow="fold", no_wrap=index in whole)
     return table
+
+
+def shown_metrics() -> int:
+    """Return how many metrics stand beside each other: a narrow terminal shows the first alone."""
+    return MAX_METRICS if console.width >= NARROW else 1
 
 
 def show_result(run: Path, result: Mapping[str, Any]) -> None:
@@ -93,8 +98,9 @@ def _comparison(
         *titles[1:],
         numeric=tuple(range(1, len(names) + 2)),
     )
-    for column in (table.columns[0], table.columns[2]):
-        column.no_wrap = True
+    whole = (0, 2) if " " in titles[0] else (0, 1, 2)
+    for index in whole:
+        table.columns[index].no_wrap = True
     baselines: Mapping[str, Any] = result["baselines"]
     what = "the network" if what_is(result["model"]) == "network" else "this model"
     rows = [(f"[bold]{escape(result['model'])}[/bold] ({what})", result["metrics"])]
@@ -116,7 +122,7 @@ def _evaluation(run: Path) -> dict[str, Any]:
 def _leading(names: list[str], primary: str | None) -> list[str]:
     if primary in names:
         names = [primary, *(name for name in names if name != primary)]
-    return names[:MAX_METRICS]
+    return names[: shown_metrics()]
 
 
 def _show_success(success: Mapping[str, Any] | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from deepwell.cli.render import MAX_METRICS, console, grid
+from deepwell.cli.render import console, grid, shown_metrics
 
 if TYPE_CHECKING:
     from deepwell.evaluation.comparing import ComparedRuns
@@ -31,7 +31,7 @@ def _contenders(result: ComparedRuns) -> Any:
     from deepwell.evaluation.numerals import metric_texts
 
     others = [metric for metric in result.metrics if metric.name != result.metric.name]
-    metrics = [result.metric, *others][:MAX_METRICS]
+    metrics = [result.metric, *others][: shown_metrics()]
     is_by_seed = any(one.spread is not None for one in result.contenders)
     table = grid(
         f"On {result.rows:,} test rows",
@@ -40,7 +40,7 @@ def _contenders(result: ComparedRuns) -> Any:
         f"{100 * result.confidence:g} % interval",
         *(["Spread"] if is_by_seed else [metric.title for metric in metrics[1:]]),
         numeric=(2, 3, *(() if is_by_seed else (4, 5))),
-        whole=(0, 3),
+        whole=(0, 3) if " " in metrics[0].title else (0, 2, 3),
     )
     for one in result.contenders:
         texts = [metric_texts(m.name, one.scores[m.name].to_json()) for m in metrics]

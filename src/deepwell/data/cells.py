@@ -150,6 +150,11 @@ def _refuse_few(
         return
     row = wrong.arg_max() or 0
     sentence, kind = noun
+    if forced:
+        raise ColumnError(
+            f'Column "{column.name}" is taken for {sentence}, but {locate(row)} holds '
+            f'"{_short(column[row])}": mend the value or leave it empty.'
+        )
     raise ColumnError(
         f'Column "{column.name}" is {sentence} in {good} of {values} rows, but {locate(row)} '
         f'holds "{_short(column[row])}": mend the value or leave it empty, or pass '

@@ -39,7 +39,8 @@ def check(table: Table, schema: Schema) -> tuple[str, ...]:
     """
     require_columns(table, [c.name for c in schema.columns if c.role not in ("ignored", "id")])
     if len(table) < MIN_ROWS:
-        raise DataError(f"{len(table)} rows are too few to learn from: at least {MIN_ROWS}.")
+        rows = "1 row is" if len(table) == 1 else f"{len(table)} rows are"
+        raise DataError(f"{rows} too few to learn from: at least {MIN_ROWS}.")
     notes: list[str] = []
     for column in schema.targets:
         notes += _check_target(table, column, is_only=len(schema.targets) == 1)

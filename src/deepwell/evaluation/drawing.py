@@ -119,12 +119,12 @@ def tick_texts(ticks: Sequence[float]) -> list[str]:
 
     Example:
         >>> tick_texts([0.0, 0.25, 0.5]), tick_texts([0.0, 20000.0]), tick_texts([2e6, 2.5e6])
-        (['0', '0.25', '0.5'], ['0', '20,000'], ['2M', '2.5M'])
+        (['0', '0.25', '0.5'], ['0', '20k'], ['2M', '2.5M'])
     """
     largest = max((abs(tick) for tick in ticks), default=0.0)
     if largest >= 1e12 or largest < 1e-3:
         return [number(tick) for tick in ticks]
-    for least, unit, letter in ((1e9, 1e9, "bn"), (1e6, 1e6, "M"), (1e5, 1e3, "k")):
+    for least, unit, letter in ((1e9, 1e9, "bn"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if largest >= least:
             return [f"{number(tick / unit)}{letter if tick else ''}" for tick in ticks]
     return [_bare(fixed(tick, max(decimals_for(largest, digits=6), 0))) for tick in ticks]
@@ -192,12 +192,14 @@ class Plot:
         return element("polyline", class_=class_, points=points)
 
 
-def picture(width: float, height: float, description: str, *children: Markup) -> Markup:
+def picture(
+    width: float, height: float, description: str, *children: Markup, class_: str = "figure"
+) -> Markup:
     """Wrap a drawing; the description is read to people who cannot see it."""
     return element(
         "svg",
         *children,
-        class_="figure",
+        class_=class_,
         viewBox=f"0 0 {_plain(width)} {_plain(height)}",
         role="img",
         aria_label=description,

@@ -65,7 +65,7 @@ def count_siblings(run: Path) -> dict[str, Any] | None:
         "runs": [one.name for one in runs],
         "metric": own.primary.name,
         "optimism": size,
-        "sentence": _sentence(own.primary, len(runs), size) if others else "",
+        "sentence": runs_sentence(own.primary, len(runs), size) if others else "",
     }
 
 
@@ -154,10 +154,19 @@ def expected_gain(draws: Floats, values: Floats, *, is_higher_better: bool) -> f
     return max(0.0, float(gain.mean()))
 
 
-def _sentence(metric: Metric, number: int, size: float | None) -> str:
+def runs_sentence(metric: Metric, number: int, size: float | None) -> str:
+    """Say how many runs were scored on the same rows, and what choosing among them gains.
+
+    Args:
+        metric: By which the best is chosen.
+        number: Of this run, counted from 1.
+        size: From `expected_gain`; None where it is unknown.
+    """
     text = f"This is run number {number} that was scored on these test rows"
     if size is None:
         return f"{text}; choosing the best of them is optimistic."
+    if size_text(metric, size).startswith("0 "):
+        return f"{text}; one of them is so far ahead that choosing it is not luck."
     return f"{text}; choosing the best of them is optimistic by about {size_text(metric, size)}."
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from deepwell.evaluation.drawing import Scale, element, tick_texts
-from deepwell.evaluation.numerals import count
+from deepwell.evaluation.numerals import THIN, count
+
+EDGE = 10
+"""Percent of the width in which a value would not fit when it is centred on its line."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,21 @@ def _strip(described: str, parts: Sequence[Markup]) -> Markup:
 
 def track_axis(scale: Scale, *, in_percent: bool = False) -> Markup:
     """Write the values below a column of tracks."""
+    unit = f"{THIN}%" if in_percent else ""
     ticks = scale.ticks(4)
     texts = tick_texts([100 * tick for tick in ticks] if in_percent else ticks)
     parts = [
-        element("text", text, class_="tick mid", x=f"{scale(tick):.2f}%", y="14")
+        element(
+            "text", f"{text}{unit}", class_=_anchor(scale(tick)), x=f"{scale(tick):.2f}%", y="14"
+        )
         for tick, text in zip(ticks, texts, strict=True)
     ]
     return element("svg", *parts, class_="track-axis", aria_hidden="true")
+
+
+def _anchor(place: float) -> str:
+    """Return where a value stands beside its line: at the edges inside, or it would be cut off."""
+    return "tick" if place < EDGE else "tick end" if place > 100 - EDGE else "tick mid"
 
 
 def split_bar(parts: Sequence[tuple[str, int]]) -> Markup:

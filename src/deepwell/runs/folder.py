@@ -149,6 +149,8 @@ class RunFolder:
         if (folder / "status.json").is_file():
             return folder
         hint = did_you_mean(str(path), [str(run) for run in _runs_near(folder.path)])
+        if not folder.path.exists():
+            raise RunError(f"There is no run folder {path}.{hint}")
         raise RunError(f"{path} is not a run folder: it has no status.json.{hint}")
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -61,11 +62,8 @@ def check_output(path: Path, endings: Collection[str] = WRITERS) -> Path:
     if path.is_dir():
         raise OutputError(f"{path} is a folder: give the name of a file.")
     try:
-        with atomic_path(path.parent / f".{path.name}.probe") as probe:
-            probe.write_bytes(b"")
-        (path.parent / f".{path.name}.probe").unlink()
-    except OutputError:
-        raise
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.stem}."):
+            pass
     except OSError as error:
         raise explain_os_error(error, path) from error
     return path

@@ -203,7 +203,8 @@ def _cleaned_up(run: RunFolder, go_on: str = "") -> Generator[None]:
         is_stop = isinstance(error, KeyboardInterrupt)
         with contextlib.suppress(OutputError):
             if run.state == "running":
-                reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+                what = "Stopped" if is_stop else type(error).__name__
+                reason = f"{what}: {error}".removesuffix(": ")
                 run.set_state("interrupted" if is_stop else "failed", reason)
         if is_stop and not error.args:
             raise KeyboardInterrupt(f"Stopped. The training so far is kept: {go_on}") from error

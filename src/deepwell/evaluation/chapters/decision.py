@@ -16,6 +16,7 @@ LOWER_IS_BETTER = ("ece", "brier", "log_loss", "cost")
 SHARES = ("accuracy", "precision", "recall", "f1", "ece")
 TITLES = {"ece": "Expected calibration error", "cost": "Mean cost"}
 MOST_THRESHOLDS = 12
+MOST_CLASSES = 5
 UNIT = f"{THIN}%"
 
 
@@ -111,13 +112,33 @@ def _coverage(record: Record, coverage: Json | None) -> dict[str, Any] | None:
     more = f" {percent(single, 0)} of the sets hold one class only." if is_number(single) else ""
     return {
         "promised": percent(promised, 0 if round(100 * promised, 6).is_integer() else 1),
-        "words": f"{words}.{more}",
+        "words": f"{words}.{more}{_classes_below(coverage)}",
         "whose": "new rows of each class" if coverage.get("per_class") else "new rows",
         "what": "set" if is_classes else "interval",
         "size_title": "Mean size" if is_classes else "Mean width",
         "rows": rows,
         "held_apart": count(coverage.get("rows")),
     }
+
+
+def _classes_below(coverage: Json) -> str:
+    """Say for which classes a promise about all rows together does not hold."""
+    if coverage["kind"] != "classes" or coverage.get("per_class"):
+        return ""
+    promised = coverage["promised"]
+    below = [
+        (shortened(name, 40), one["value"])
+        for name, one in coverage["parts"].items()
+        if is_number(one.get("high")) and one["high"] < promised
+    ]
+    if not below:
+        return ""
+    named = ", ".join(f"{name} ({percent(value)})" for name, value in below[:MOST_CLASSES])
+    more = f" and {len(below) - MOST_CLASSES} more" if len(below) > MOST_CLASSES else ""
+    return (
+        f" But not class by class: less is reached for {named}{more}. The promise is about all "
+        "rows together; --set decide.per_class=true makes it for each class."
+    )
 
 
 def _covered(name: str, one: Json, is_classes: bool) -> dict[str, str]:

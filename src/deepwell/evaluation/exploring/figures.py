@@ -131,6 +131,5 @@ def map_of_rows(places: Floats, labels: NDArray[np.int64], explained: Sequence[f
         f"Map of {plural(len(places), 'row')} along the two directions in which they differ most, "
         "coloured by cluster."
     )
-    return picture(
-        width, height, spoken, plot.axes(), plot.titles(x=titles[0], y=titles[1]), *layers
-    )
+    titled = plot.titles(x=titles[0], y=titles[1])
+    return picture(width, height, spoken, plot.axes(), titled, *layers, class_="figure map")

@@ -11,7 +11,7 @@ from deepwell.evaluation.exploring.figures import (
     map_of_rows,
     variance_bars,
 )
-from deepwell.evaluation.numerals import count, number, percent, plural, shortened
+from deepwell.evaluation.numerals import count, fixed, percent, plural, shortened
 from deepwell.evaluation.sheets import render_sheet
 
 
@@ -104,7 +104,7 @@ def _loadings(found: Exploration) -> list[dict[str, Any]]:
             "weights": [
                 {
                     "name": shortened(name, 50),
-                    "weight": number(weight, 2),
+                    "weight": fixed(weight, 2),
                     "width": f"{100 * abs(weight):.1f}",
                     "is_negative": weight < 0,
                 }

@@ -120,8 +120,9 @@ def _standardised(own: Floats, rest: Floats) -> float:
 
 
 def _typical(values: Floats, *, is_whole: bool) -> str:
-    middle = float(np.median(values))
-    return short_text(int(middle)) if is_whole and middle == int(middle) else number(middle, 3)
+    if is_whole:  # a year between two rows is none: the lower of both is a value of the column
+        return short_text(int(np.quantile(values, 0.5, method="lower")))
+    return number(float(np.median(values)), 3)
 
 
 def _of_category(table: Table, name: str, schema: Schema, inside: NDArray[np.bool_]) -> list[Fact]:
