@@ -27,13 +27,13 @@ class Entrant:
     Args:
         title: What people read, and the name of its folder.
         overrides: Settings over those recommended for the model.
-        epochs_of_many: Epochs where there are many rows, of which each gives many steps; None:
-            those recommended.
+        of_many: Further ones where there are many rows: fewer epochs, as each gives many steps.
+            What the user asks for goes over those that are not of the model.
     """
 
     title: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    epochs_of_many: int | None = None
+    of_many: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def model(self) -> str:
@@ -42,10 +42,9 @@ class Entrant:
 
     def settings(self, given: Mapping[str, Any], num_rows: int) -> dict[str, Any]:
         """Return the settings to train with: those of the user over those for many rows."""
-        first: dict[str, Any] = {}
-        if self.epochs_of_many is not None and num_rows > MANY_ROWS:
-            first = {"engine": {"epochs": self.epochs_of_many}}
-        return merge(merge(first, dict(given)), dict(self.overrides))
+        of_many = dict(self.of_many) if num_rows > MANY_ROWS else {}
+        own = merge(dict(self.overrides), of_many)
+        return merge(merge(own, dict(given)), {"model": own["model"]})
 
 
 _FEW_COLUMNS = {
@@ -60,8 +59,20 @@ _FEW_COLUMNS = {
 ENTRANTS = (
     Entrant("boosted_trees, few columns", {"model": _FEW_COLUMNS}),
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
-    Entrant("realmlp", {"model": {"name": "realmlp"}}, epochs_of_many=32),
-    Entrant("tabm", {"model": {"name": "tabm"}}, epochs_of_many=16),
+    Entrant(
+        "realmlp",
+        {
+            "model": {"name": "realmlp", "number_embedding": "piecewise"},
+            # the race judges probabilities, which smoothed labels bend
+            "task": {"label_smoothing": 0.0},
+        },
+        of_many={"engine": {"epochs": 24}},
+    ),
+    Entrant(
+        "tabm",
+        {"model": {"name": "tabm"}},
+        of_many={"model": {"name": "tabm", "num_members": 8}, "engine": {"epochs": 12}},
+    ),
     Entrant("mlp", {"model": {"name": "mlp"}}),
 )
 """In the order in which they are trained: what is quick and usually good comes first."""

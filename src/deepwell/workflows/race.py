@@ -335,7 +335,7 @@ def _finish(
         result.weight = weight
     kept = [result for result in done if result.weight > 0]
     if not is_stopped:
-        _grow_on_all_rows(kept, contest, left)
+        _learn_all_rows(kept, contest, left)
     predictor = blend(
         [(p, r.weight / len(ps)) for r in kept for ps in [_answering(r, course)] for p in ps],
         task=task,
@@ -378,7 +378,7 @@ def _answering(result: Result, course: Course) -> list[Predictor]:
 
 
 def _reserve(results: Sequence[Result], contest: _Contest) -> float:
-    """Return the seconds that are kept for growing trees on all rows."""
+    """Return the seconds that are kept for growing trees anew on all rows."""
     if not _leaves_rows_out(contest):
         return 0.0
     return NUM_FOLDS * sum(r.seconds for r in results if r.loss is not None and not r.is_network)
@@ -389,41 +389,59 @@ def _leaves_rows_out(contest: _Contest) -> bool:
     return len(contest.course.parts) == 1 and contest.prepared.schema.name_of("time") is None
 
 
-def _grow_on_all_rows(kept: Sequence[Result], contest: _Contest, left: float) -> None:
-    """Grow trees again on folds of all rows, where they had to leave out the validation rows.
+def _learn_all_rows(kept: Sequence[Result], contest: _Contest, left: float) -> None:
+    """Train what is kept again on folds of all rows, where the validation rows were left out.
 
-    Networks would take too long; trees are quick, and a mean over folds is steadier than one fit.
+    A mean over folds is steadier than one fit, and knows all rows. Trees are quick and are grown
+    anew on every fold; a network stays and is joined by others, as many as there is time for.
     """
     if not _leaves_rows_out(contest):
         return
     prepared, pool = contest.prepared, contest.course.pool
-    count = NUM_FOLDS
-    for result in kept:
-        if result.is_network or result.seconds * count > left:
-            continue
-        try:
-            parts = folds(
-                pool,
-                prepared.schema,
-                prepared.settings.split,
-                count=count,
-                seed=prepared.settings.seed,
-            )
-        except SplitError:  # too few groups, or most rows are copies
-            return
+    split, seed = prepared.settings.split, prepared.settings.seed
+    try:
+        parts = folds(pool, prepared.schema, split, count=NUM_FOLDS, seed=seed)
+    except SplitError:  # too few groups, or most rows are copies
+        return
+    for result in sorted(kept, key=lambda result: (result.is_network, -result.weight)):
         began = time.perf_counter()
-        again = [_fold(result.entrant, contest, part, number) for number, part in enumerate(parts)]
-        result.predictors[:] = again
+        if result.is_network:
+            _join(result, contest, parts, left)
+        elif result.seconds * NUM_FOLDS <= left:
+            numbered = enumerate(parts)
+            result.predictors[:] = [_fold(result.entrant, contest, p, n)[0] for n, p in numbered]
         taken = time.perf_counter() - began
         result.seconds, left = result.seconds + taken, left - taken
 
 
+def _join(
+    result: Result, contest: _Contest, parts: Sequence[NDArray[np.int64]], left: float
+) -> None:
+    """Train a network on further folds; one that does not end in time is given up."""
+    single = result.seconds
+    for number, held_out in enumerate(parts, start=1):
+        if single > left:
+            return
+        began = time.perf_counter()
+        deadline = Deadline(left)
+        predictor, fit = _fold(result.entrant, contest, held_out, number, deadline)
+        if deadline.is_over or fit.interrupted:
+            return
+        result.predictors.append(predictor)
+        left -= time.perf_counter() - began
+
+
 def _fold(
-    entrant: Entrant, contest: _Contest, held_out: NDArray[np.int64], number: int
-) -> Predictor:
+    entrant: Entrant,
+    contest: _Contest,
+    held_out: NDArray[np.int64],
+    number: int,
+    *callbacks: Callback,
+) -> tuple[Predictor, FitResult]:
     every = np.arange(len(contest.course.pool))
     part = Part(np.setdiff1d(every, held_out), held_out)
-    return _train(entrant, contest, part, number, []).predictor
+    learned = _train(entrant, contest, part, number, callbacks)
+    return learned.predictor, learned.fit
 
 
 def _verdict(
