@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +68,9 @@ def joined(pieces: Sequence[Predictions]) -> Predictions:
         parts = [getattr(piece, name) for piece in pieces]
         return None if parts[0] is None else np.concatenate(parts, axis=axis)
 
+    values: Any = np.concatenate([piece.values for piece in pieces])
     return Predictions(
-        np.concatenate([piece.values for piece in pieces]),
+        values,
         together("probabilities"),
         together("spread"),
         together("quantiles"),
@@ -90,3 +91,18 @@ def _several(model: nn.Module, draws: Draws) -> nn.Module:
     if not isinstance(model, Blend) or len(model.members) % draws.count:
         raise ModelError(f"The model does not consist of {draws.count} parts that can be asked.")
     return Members(model, count=draws.count)
+
+
+def singles(predictor: Predictor, table: Table) -> list[Predictions]:
+    """Return what one network alone says of a table, before any decision.
+
+    Of an ensemble it is each of its networks, one after the other; else the network itself, with
+    nothing of it left out.
+
+    Raises:
+        ColumnError: Input columns are missing, or a value does not fit.
+    """
+    draws = None if predictor.decision is None else predictor.decision.draws
+    if draws is None or draws.source != "ensemble":
+        return [predictor.task.decode(predictor.outputs(table))]
+    return [predictor.task.decode(one) for one in outputs_of_draws(predictor, table, draws)]

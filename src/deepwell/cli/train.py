@@ -239,7 +239,12 @@ def train(
     show_trainings(result.folder.path)
     show_result(result.folder.path, result.summary)
     show_next(result.folder.path)
-    if result.summary["success"] is not None and not result.summary["success"]["met"]:
+    _end_by_success(result.summary["success"])
+
+
+def _end_by_success(success: dict[str, Any] | None) -> None:
+    """End with exit code 1 if a threshold was set and missed."""
+    if success is not None and not success["met"]:
         raise typer.Exit(EXIT_MISSED)
 
 

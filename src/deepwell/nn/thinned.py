@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,9 +70,7 @@ class Thinned(nn.Module):
     def _on(self, draw: int) -> Generator[None]:
         """Thin what the layers of dropout return, while they are in evaluation mode."""
         hooks = [
-            layer.register_forward_hook(
-                lambda module, _, output, place=place: output * self._mask(module, output, place, draw)
-            )
+            layer.register_forward_hook(self._thin(place, draw))
             for place, layer in enumerate(dropout_layers(self.model))
         ]
         try:
@@ -79,6 +78,12 @@ class Thinned(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def _thin(self, place: int, draw: int) -> Callable[[nn.Module, Any, Any], Tensor]:
+        def hook(layer: nn.Module, _: Any, output: Any) -> Tensor:
+            return output * self._mask(layer, output, place, draw)
+
+        return hook
 
     def _mask(self, layer: nn.Module, output: Tensor, place: int, draw: int) -> Tensor:
         shape = tuple(output.shape[1:])

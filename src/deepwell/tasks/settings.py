@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -65,8 +66,8 @@ class TaskSettings(Settings):
     def _ascend(cls, shares: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if shares is None:
             return None
-        ascend = all(first < second for first, second in zip(shares, shares[1:], strict=False))
-        if len(shares) < 2 or not ascend or not 0 < shares[0] or not shares[-1] < 1:
+        ascend = all(first < second for first, second in pairwise(shares))
+        if len(shares) < 2 or not ascend or not shares[0] > 0 or not shares[-1] < 1:
             raise ValueError("Write two shares or more between 0 and 1, the smallest first")
         return shares
 

@@ -19,7 +19,6 @@ from deepwell.nn.augment.settings import AugmentSettings
 from deepwell.tasks.decisions.settings import DEFAULT_COVERAGE, DecisionSettings
 from deepwell.tasks.settings import TaskSettings
 
-
 DEFAULT_ENSEMBLE = 5
 """Networks of an ensemble where it is asked for without their number."""
 
@@ -82,16 +81,18 @@ class TrainSettings(Settings):
     @classmethod
     def _spell_out_uncertainty(cls, values: Any) -> Any:
         """Let the choice of an uncertainty bring what it needs, where nobody chose that."""
-        decide = values.get("decide") if isinstance(values, Mapping) else None
+        given: Any = values if isinstance(values, Mapping) else {}
+        decide: Any = given.get("decide")
         asked = decide.get("uncertainty") if isinstance(decide, Mapping) else None
-        if asked == "ensemble" and values.get("ensemble") is None:
-            return {**values, "ensemble": DEFAULT_ENSEMBLE}
-        task = values.get("task", {}) if asked == "quantiles" else None
-        if isinstance(task, Mapping) and not {"loss", "quantile", "quantiles"} & set(task):
+        if asked == "ensemble" and given.get("ensemble") is None and not given.get("folds"):
+            return {**given, "ensemble": DEFAULT_ENSEMBLE}
+        task: Any = given.get("task", {})
+        is_chosen = not isinstance(task, Mapping) or {"loss", "quantile", "quantiles"} & set(task)
+        if asked == "quantiles" and not is_chosen:
             share = decide.get("coverage", DEFAULT_COVERAGE)
             tail = round((1 - share) / 2, 6) if isinstance(share, float) and 0 < share < 1 else 0.05
             own = {"loss": "quantile", "quantiles": (tail, 0.5, 1 - tail)}
-            return {**values, "task": {**task, **own}}
+            return {**given, "task": {**task, **own}}
         return values
 
     @model_validator(mode="after")
@@ -100,7 +101,10 @@ class TrainSettings(Settings):
             raise ValueError("choose one of --folds and --ensemble: both train several models")
         asked = self.decide.uncertainty
         if asked == "ensemble" and self.ensemble < 2:
-            raise ValueError("uncertainty = ensemble needs several networks: --ensemble 5")
+            raise ValueError(
+                "uncertainty = ensemble needs several networks on the same rows: --ensemble 5, "
+                "and no --folds"
+            )
         if asked == "mc_dropout" and self.is_many:
             raise ValueError(
                 "uncertainty = mc_dropout asks one network: leave --folds and --ensemble out, or "

@@ -7,6 +7,7 @@ from deepwell.tasks.decisions.draws import Draws
 from deepwell.tasks.decisions.fitting import (
     Known,
     check_decision,
+    check_uncertainty,
     fit_decision,
     needs_rows,
     promise_by_folds,
@@ -21,6 +22,7 @@ __all__ = [
     "Draws",
     "Known",
     "check_decision",
+    "check_uncertainty",
     "fit_decision",
     "needs_rows",
     "promise_by_folds",

@@ -24,9 +24,7 @@ from deepwell.tasks.decisions.conformal import (
 from deepwell.types import Predictions
 
 Floats = NDArray[np.float64]
-BoundKind = Literal[
-    "classes", "absolute", "normalised", "ratio", "normalised_ratio", "quantiles"
-]
+BoundKind = Literal["classes", "absolute", "normalised", "ratio", "normalised_ratio", "quantiles"]
 KINDS: tuple[BoundKind, ...] = get_args(BoundKind)
 OLD_KINDS = ("classes", "absolute", "normalised", "ratio")
 """Those that a model folder of format 2 holds."""

@@ -126,7 +126,7 @@ def number_intervals(
 
 def _positive(spread: Floats) -> Floats:
     """A spread of nothing would make any error infinite."""
-    return np.maximum(spread, np.finfo(np.float64).tiny**0.5)
+    return np.maximum(spread, np.finfo(np.float64).tiny ** 0.5)
 
 
 def quantile_scores(low: Floats, high: Floats, truth: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The cross-conformal part of a decision: every row taught a model, and every row keeps the promise.
+"""The cross-conformal part of a decision: every row taught models and keeps the promise.
 
 Where the models of a cross-validation answer together, each of them has left rows out. How far it
 was from their truth says how far it will be from that of new rows; no row need be held apart.

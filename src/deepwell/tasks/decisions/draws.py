@@ -111,9 +111,7 @@ def summarise(task: Task, outputs: NDArray[np.float32], draws: Draws) -> Predict
             mean.probabilities,
             disagreement=_disagreement(task, mean.probabilities, each),
         )
-    return Predictions(
-        mean.values, spread=_spread(task, mean, each), quantiles=mean.quantiles
-    )
+    return Predictions(mean.values, spread=_spread(task, mean, each), quantiles=mean.quantiles)
 
 
 def with_noise(draws: Draws, predictions: Predictions) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepwell.errors import ConfigError, TaskError, listing
-from deepwell.tasks.base import Task
+from deepwell.tasks.base import Task, TaskName
 from deepwell.tasks.decisions.bounds import Conformal
 from deepwell.tasks.decisions.calibrators import (
     CALIBRATORS,
@@ -128,6 +128,19 @@ def _is_finite(rows: Known) -> bool:
     return all(part is None or bool(np.isfinite(part).all()) for part in parts)
 
 
+def check_uncertainty(settings: DecisionSettings, task: TaskName) -> None:
+    """Refuse quantiles of classes.
+
+    Raises:
+        TaskError: The target is no number.
+    """
+    if settings.uncertainty == "quantiles" and task != "regression":
+        raise TaskError(
+            "decide.uncertainty = quantiles is for numbers, but the target is a class: use "
+            "mc_dropout or ensemble."
+        )
+
+
 def check_decision(settings: DecisionSettings, task: Task) -> None:
     """Refuse, before training, what the task does not have.
 
@@ -135,11 +148,6 @@ def check_decision(settings: DecisionSettings, task: Task) -> None:
         TaskError: A threshold for numbers, a coverage for several labels and the like.
     """
     rule = settings.rule
-    if settings.uncertainty == "quantiles" and task.name != "regression":
-        raise TaskError(
-            "decide.uncertainty = quantiles is for numbers, but the target is a class: use "
-            "mc_dropout or ensemble."
-        )
     if task.name == "regression":
         if settings.calibrate not in ("none", "auto") or rule.name != "auto":
             asked = "calibrate" if rule.name == "auto" else "threshold"

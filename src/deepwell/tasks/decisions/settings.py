@@ -46,7 +46,7 @@ of 1 and a missed yes of 5.
     """Keep the coverage in each class by itself, not only over all rows."""
     conformal: Literal["auto", "split", "cross"] = "auto"
     """Rows that keep the coverage: split = half of the validation rows, which choose nothing;
-    cross = with folds, all rows, each by the model that left it out; auto: cross where it can be."""
+    cross = with folds all rows, each by the model that left it out; auto: cross with folds."""
     uncertainty: UncertaintyChoice = "none"
     """How sure each answer is, by: mc_dropout (one network, thinned again and again), ensemble
     (several networks), quantiles (numbers: a network that learns the ends of an interval)."""
