@@ -137,8 +137,17 @@ class Predictions:
         probabilities: Classification: (n, classes). Multi-label: (n, labels). Regression: None.
         spread: Regression: standard deviation of each answer, (n, targets), in the units of the
             data, where the network states one. Else None.
+        quantiles: Regression: (n, targets, quantiles), ascending, where the network states
+            several. Else None.
+        disagreement: Classification, multi-label: (n,), how far several answers to a row are
+            apart, from 0 (all say the same) to 1, where several were asked for. Else None.
+        parts: What the model of each fold says, (folds, n, targets) of numbers or (folds, n,
+            classes) of probabilities, where intervals or sets are made of them. Else None.
     """
 
     values: NDArray[np.float64] | NDArray[np.int64]
     probabilities: NDArray[np.float64] | None = None
     spread: NDArray[np.float64] | None = None
+    quantiles: NDArray[np.float64] | None = None
+    disagreement: NDArray[np.float64] | None = None
+    parts: NDArray[np.float64] | None = None

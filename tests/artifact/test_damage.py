@@ -100,9 +100,9 @@ def test_missing_file_is_named(folder: Path) -> None:
 
 def test_newer_format_is_refused_first(folder: Path) -> None:
     state = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps({**state, "format_version": 3}))
+    (folder / "manifest.json").write_text(json.dumps({**state, "format_version": 4}))
     (folder / "model.safetensors").unlink()
-    with pytest.raises(ArtifactError, match=r"format 3.*pip install -U deepwell"):
+    with pytest.raises(ArtifactError, match=r"format 4.*pip install -U deepwell"):
         load(folder)
 
 

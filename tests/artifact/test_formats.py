@@ -36,6 +36,16 @@ def test_format_2_decides_as_it_did() -> None:
     assert sum(path.stat().st_size for path in (folder / "decided").iterdir()) < 30_000
 
 
+def test_format_3_draws_as_it_did() -> None:
+    folder = STORED / "format_3"
+    predictor = load(folder / "drawn")
+    assert predictor.decision is not None
+    assert predictor.decision.draws is not None
+    answers = predictor.predict(folder / "drawn.csv")
+    assert_frame_equal(answers, pl.read_csv(folder / "drawn_answers.csv"), rel_tol=1e-4)
+    assert sum(path.stat().st_size for path in (folder / "drawn").iterdir()) < 30_000
+
+
 def test_a_folder_without_a_decision_keeps_the_format_that_older_versions_read(
     predictor: Predictor, houses: Table, tmp_path: Path
 ) -> None:

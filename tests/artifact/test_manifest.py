@@ -30,8 +30,8 @@ def test_untouched_folder_passes(folder: Path) -> None:
 
 
 def test_newer_format_says_to_upgrade(folder: Path) -> None:
-    change(folder, format_version=3)
-    expected = r"newer Deepwell \(format 3\); this one reads up to 2: upgrade with pip install -U"
+    change(folder, format_version=4)
+    expected = r"newer Deepwell \(format 4\); this one reads up to 3: upgrade with pip install -U"
     with pytest.raises(ArtifactError, match=expected):
         read_manifest(folder)
 

@@ -42,6 +42,7 @@ OTHERS = {
     "data.delimiter": "tab",
     "model.name": "linear",
     "task.loss": "huber",
+    "task.quantiles": "[0.1, 0.9]",
     "augment.preset": "medium",
     "augment.blur": "0.05",
     "engine.optimizer": "rmsprop",

@@ -63,7 +63,7 @@ def test_the_curve_passes_through_the_chosen_point():
 
 def test_coverage_is_counted_over_all_and_in_each_class():
     decision, test, found = judged({"coverage": 0.9, "per_class": True})
-    sets = decision.conformal.sets(decision.apply(test.predictions).probabilities)
+    sets = decision.conformal.sets(decision.apply(test.predictions))
     inside = sets[np.arange(len(test)), test.truth]
     coverage = found["coverage"]
     assert coverage["reached"]["value"] == pytest.approx(inside.mean())

@@ -14,9 +14,9 @@ from deepwell.files import read_json, sha256, write_json
 from deepwell.version import __version__
 
 FORMAT = "deepwell-model"
-FORMAT_VERSION = 2
-"""The newest format that is read. A folder is written in the oldest one that can hold it: 2 with a
-decision, else 1."""
+FORMAT_VERSION = 3
+"""The newest format that is read. A folder is written in the oldest one that can hold it: 3 with
+draws, folds or quantiles, 2 with any other decision, else 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Manifest:
 
     Args:
         format: Always "deepwell-model".
-        format_version: Version of the layout of the folder, 1 or 2.
+        format_version: Version of the layout of the folder, 1 to 3.
         deepwell: The version of Deepwell that wrote the folder.
         created: When, as ISO 8601 in UTC.
         files: File name to SHA-256.
@@ -38,8 +38,12 @@ class Manifest:
     files: dict[str, str]
 
 
-def write_manifest(folder: Path) -> Manifest:
+def write_manifest(folder: Path, *, needs: int = 1) -> Manifest:
     """Hash the files of a complete folder and write `manifest.json`.
+
+    Args:
+        folder: With all other files.
+        needs: The oldest format that can hold what is in them.
 
     Raises:
         OutputError: The place cannot be written or the disk is full.
@@ -47,7 +51,7 @@ def write_manifest(folder: Path) -> Manifest:
     further = [name for name in OPTIONAL if (folder / name).is_file()]
     manifest = Manifest(
         format=FORMAT,
-        format_version=2 if further else 1,
+        format_version=max(needs, 2 if further else 1),
         deepwell=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         files={name: sha256(folder / name) for name in (*FILES, *further)},

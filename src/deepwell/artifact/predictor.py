@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepwell.artifact.answers import attach, read_inputs
 from deepwell.artifact.architecture import Architecture, unwrapped
+from deepwell.artifact.drawing import draw
 from deepwell.artifact.running import run_network
 from deepwell.artifact.saving import save
 from deepwell.data.encoders import Encoders
@@ -19,6 +20,7 @@ from deepwell.data.table import Table
 from deepwell.errors import ColumnError, ConfigError, listing
 from deepwell.tasks.base import Task
 from deepwell.tasks.decisions import Decision
+from deepwell.tasks.decisions.draws import summarise
 from deepwell.types import Predictions
 
 if TYPE_CHECKING:
@@ -121,7 +123,8 @@ class Predictor:
         Returns:
             A frame with the columns of the input, `prediction` (or `prediction_<target>` for
             several targets) and, for classes, `probability_<class>`; with a promised coverage
-            also `set`, or `low` and `high`. pandas in, pandas out with the same index; Polars
+            also `set`, or `low` and `high`; with an uncertainty `std`, `disagreement` or
+            `quantile_<share>`. pandas in, pandas out with the same index; Polars
             otherwise. Pictures are left out.
 
             If the training data themselves had a column with the name of an answer, `_2` stands
@@ -171,11 +174,28 @@ class Predictor:
         Raises:
             ColumnError: Input columns are missing (all are named), or a value does not fit.
         """
-        return self.decode(self.outputs(table, batch_size=batch_size))
+        return self.decided(self.undecided(table, batch_size=batch_size))
+
+    def undecided(self, table: Table, *, batch_size: int | None = None) -> Predictions:
+        """Return what the model says of a table before calibration, threshold and the like.
+
+        Where the decision wants several answers to each row, it is their mean, with how far they
+        are apart.
+
+        Raises:
+            ColumnError: Input columns are missing (all are named), or a value does not fit.
+        """
+        draws = None if self.decision is None else self.decision.draws
+        if draws is None:
+            return self.task.decode(self.outputs(table, batch_size=batch_size))
+        return draw(self, table, draws, batch_size=batch_size)
 
     def decode(self, outputs: NDArray[np.float32]) -> Predictions:
         """Turn raw outputs (rows, head_size) into answers, following the decision."""
-        predictions = self.task.decode(outputs)
+        return self.decided(self.task.decode(outputs))
+
+    def decided(self, predictions: Predictions) -> Predictions:
+        """Return what is answered, following the decision."""
         return predictions if self.decision is None else self.decision.apply(predictions)
 
     def answer_columns(self, predictions: Predictions) -> dict[str, pl.Series]:
@@ -242,7 +262,11 @@ class Predictor:
             ColumnError: The data have a column of such a name.
         """
         empty = np.zeros((0, self.task.head_size), dtype=np.float32)
-        names = list(self.answer_columns(self.decode(empty)))
+        nothing = self.task.decode(empty)
+        if self.decision is not None and self.decision.draws is not None:
+            draws = self.decision.draws
+            nothing = summarise(self.task, np.stack([empty] * draws.count), draws)
+        names = list(self.answer_columns(self.decided(nothing)))
         is_taken = any(column.name in names for column in self.schema.columns)
         answers = {name: f"{name}_2" if is_taken else name for name in names}
         doubled = [name for name in answers.values() if name in columns]

@@ -42,10 +42,18 @@ def save(predictor: Predictor, path: Path, *, golden: Table, card: Mapping[str, 
     proof = _proof(predictor, golden)
     with atomic_folder(path) as folder:
         _write_parts(folder, predictor, proof, card)
-        write_manifest(folder)
+        write_manifest(folder, needs=_oldest_format(predictor))
         if not predictor.recipe.is_custom:
             open_folder(folder)  # builds the network anew and computes the golden rows again
     return path
+
+
+def _oldest_format(predictor: Predictor) -> int:
+    """Return the oldest format in which readers understand the task and the decision."""
+    decision = predictor.decision
+    if "quantiles" in predictor.task.to_json().get("settings", {}):
+        return 3
+    return 1 if decision is None or decision.is_of_format_2 else 3
 
 
 def _write_parts(

@@ -137,6 +137,12 @@ def train(
         float | None,
         typer.Option(help="Sets or intervals that hold the truth: 0.9.", rich_help_panel=ANSWERS),
     ] = None,
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(
+            help="Of each answer: mc_dropout, ensemble or quantiles.", rich_help_panel=ANSWERS
+        ),
+    ] = None,
     devices: Annotated[
         int | None, typer.Option(help="Processes that train together.", rich_help_panel=TRAINING)
     ] = None,
@@ -207,6 +213,7 @@ def train(
         "decide.cost": cost,
         "decide.calibrate": calibrate,
         "decide.coverage": coverage,
+        "decide.uncertainty": uncertainty,
     }
     settings = collect(config, options, set_)
     if overfit_batch:
@@ -232,7 +239,12 @@ def train(
     show_trainings(result.folder.path)
     show_result(result.folder.path, result.summary)
     show_next(result.folder.path)
-    if result.summary["success"] is not None and not result.summary["success"]["met"]:
+    _end_by_success(result.summary["success"])
+
+
+def _end_by_success(success: dict[str, Any] | None) -> None:
+    """End with exit code 1 if a threshold was set and missed."""
+    if success is not None and not success["met"]:
         raise typer.Exit(EXIT_MISSED)
 
 

@@ -411,9 +411,10 @@ def _check_sizes(
     for name, rows, is_needed in zip(("train", "val", "test"), sides, needed, strict=True):
         if is_needed and len(rows) < min_rows:
             sizes = " / ".join(str(len(side)) for side in sides)
+            what = "row" if len(rows) == 1 else "rows"
             raise SplitError(
-                f"Only {len(rows)} rows would be in {name} (train / val / test: {sizes}), at least "
-                f"{min_rows} are needed: {why}."
+                f"Only {len(rows)} {what} would be in {name} (train / val / test: {sizes}), at "
+                f"least {min_rows} are needed: {why}."
             )
 
 

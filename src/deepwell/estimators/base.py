@@ -198,7 +198,8 @@ class DeepEstimator(BaseEstimator):
         predictor = self.predictor_
         table = read_new_rows(predictor, rows, self._names, named=self._is_named)
         spec = predictor.encoders.spec
-        if spec.image_shape is not None:
+        is_drawn = predictor.decision is not None and predictor.decision.draws is not None
+        if spec.image_shape is not None or is_drawn:
             return predictor.predict_table(table)
         count = len(table)
         padded = table.take(np.arange(-(-count // ROW_MULTIPLE) * ROW_MULTIPLE) % count)

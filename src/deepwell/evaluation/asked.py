@@ -35,7 +35,7 @@ def metrics_of(
         metrics.append(replace(METRICS["cost"], compute=compute))
     quantile = settings.quantile
     if quantile is None and task.settings.loss == "quantile":
-        quantile = 0.5 if task.settings.quantile is None else task.settings.quantile
+        quantile = task.share
     if quantile is not None or named == "pinball":
         compute = partial(measures.pinball, quantile=0.5 if quantile is None else quantile)
         metrics.append(replace(METRICS["pinball"], compute=compute))

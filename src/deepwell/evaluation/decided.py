@@ -15,7 +15,7 @@ from deepwell.evaluation.metrics import METRICS, values_of
 from deepwell.evaluation.scored import Scored
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.tasks.base import Task
-from deepwell.tasks.decisions import Conformal, Decision
+from deepwell.tasks.decisions import Conformal, CrossConformal, Decision
 from deepwell.tasks.decisions.conformal import is_covered
 from deepwell.tasks.decisions.thresholds import sweep
 from deepwell.types import Predictions
@@ -121,7 +121,7 @@ def _curve(decision: Decision, scored: Scored, weight: Floats | None) -> dict[st
 
 
 def _coverage(
-    conformal: Conformal,
+    conformal: Conformal | CrossConformal,
     task: Task,
     truth: NDArray[Any],
     after: Predictions,
@@ -134,7 +134,7 @@ def _coverage(
         "kind": conformal.kind,
         "rows": conformal.rows,
     }
-    if conformal.kind != "classes":
+    if not conformal.kind.endswith("classes"):
         low, high = conformal.intervals(after)
         inside = (truth >= low) & (truth <= high)
         parts = {
@@ -145,7 +145,7 @@ def _coverage(
             for index, name in enumerate(task.targets)
         }
         return {**found, "reached": share(inside.ravel(), settings.confidence), "parts": parts}
-    sets = conformal.sets(cast(Floats, after.probabilities))
+    sets = conformal.sets(after)
     inside, sizes = is_covered(sets, truth), sets.sum(axis=1)
     parts = {
         label: {

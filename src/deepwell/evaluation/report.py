@@ -21,6 +21,7 @@ from deepwell.evaluation.chapters.question import question_chapter
 from deepwell.evaluation.chapters.reproduce import reproduction_chapter
 from deepwell.evaluation.chapters.split import split_chapter
 from deepwell.evaluation.chapters.training import training_chapter
+from deepwell.evaluation.chapters.uncertainty import uncertainty_chapter
 from deepwell.evaluation.diagnosis.chapter import diagnosis_chapter
 from deepwell.evaluation.folds_chapter import folds_chapter
 from deepwell.evaluation.looks import looks_chapter
@@ -41,7 +42,14 @@ STORY = (
     Part("The answer", (answer_chapter, race_chapter, training_chapter)),
     Part(
         "Why believe it",
-        (belief_chapter, folds_chapter, looks_chapter, calibration_chapter, decision_chapter),
+        (
+            belief_chapter,
+            folds_chapter,
+            looks_chapter,
+            calibration_chapter,
+            decision_chapter,
+            uncertainty_chapter,
+        ),
     ),
     Part("Where it fails", (failures_chapter, slices_chapter, fairness_chapter, mistakes_chapter)),
     Part("What next", (diagnosis_chapter,)),

@@ -117,7 +117,7 @@ class Classification(Task):
             "name": self.name,
             "targets": list(self.targets),
             "reason": self.reason,
-            "settings": self.settings.model_dump(),
+            "settings": self.settings.to_json(),
             "classes": list(self.classes),
             "weights": None if self.weights is None else list(self.weights),
         }

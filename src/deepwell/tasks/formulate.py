@@ -100,6 +100,13 @@ def _single(column: ColumnSpec, table: Table, settings: TaskSettings) -> Formula
             f'Target "{column.name}" has {distinct:,} classes; at most {MAX_CLASSES:,} can be '
             "learned. If its values are numbers, use --task regression."
         )
+    rows = len(series.drop_nulls())
+    if asked == "classification" and 2 * distinct > rows:
+        raise TaskError(
+            f'Target "{column.name}" has {distinct:,} classes in {rows:,} rows: '
+            "each class needs several rows, to learn from and to be tested on. If its values are "
+            "numbers, use --task regression."
+        )
     name: TaskName = "binary" if distinct == 2 else "multiclass"
     why = f"{distinct} different values"
     if column.kind == "number" and asked == "auto":

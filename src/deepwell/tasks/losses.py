@@ -43,6 +43,19 @@ def pinball(outputs: Tensor, targets: Tensor, quantile: float = 0.5) -> Tensor:
     return torch.maximum(quantile * difference, (quantile - 1) * difference).mean(dim=1)
 
 
+def pinball_of_several(outputs: Tensor, targets: Tensor, quantiles: tuple[float, ...]) -> Tensor:
+    """Mean pinball loss of several quantiles.
+
+    Args:
+        outputs: (batch, quantiles · targets): all targets of the first quantile first.
+        targets: (batch, targets).
+        quantiles: Shares of the targets that shall lie below.
+    """
+    difference = targets.unsqueeze(1) - outputs.unflatten(1, (len(quantiles), -1))
+    shares = outputs.new_tensor(quantiles).view(1, -1, 1)
+    return torch.maximum(shares * difference, (shares - 1) * difference).mean(dim=(1, 2))
+
+
 def poisson(outputs: Tensor, targets: Tensor) -> Tensor:
     """Minus the log-likelihood of counts whose mean is exp(output), up to a constant."""
     return (outputs.exp() - targets * outputs).mean(dim=1)
@@ -61,6 +74,8 @@ def gaussian_nll(outputs: Tensor, targets: Tensor) -> Tensor:
 
 def number_loss(settings: TaskSettings) -> RowLoss:
     """Return the loss of the settings for numbers."""
+    if settings.quantiles is not None:
+        return partial(pinball_of_several, quantiles=settings.quantiles)
     if settings.loss == "quantile":
         return partial(pinball, quantile=0.5 if settings.quantile is None else settings.quantile)
     return _NUMBERS["mse" if settings.loss == "auto" else settings.loss]

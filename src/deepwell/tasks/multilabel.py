@@ -144,7 +144,7 @@ class Multilabel(Task):
             "name": self.name,
             "targets": list(self.targets),
             "reason": self.reason,
-            "settings": self.settings.model_dump(),
+            "settings": self.settings.to_json(),
             "classes": [list(pair) for pair in self.classes],
         }
 

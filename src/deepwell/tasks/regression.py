@@ -94,8 +94,26 @@ class Regression(Task):
 
     @property
     def head_size(self) -> int:
-        """One output a target; two with `gaussian_nll`: means, then logarithms of variances."""
+        """One output a target; two with `gaussian_nll`: means, then logarithms of variances.
+
+        With several quantiles one each: all targets of the first quantile first.
+        """
+        if self.settings.quantiles is not None:
+            return len(self.targets) * len(self.settings.quantiles)
         return len(self.targets) * (2 if self.settings.loss == "gaussian_nll" else 1)
+
+    @property
+    def middle(self) -> int:
+        """Which of several quantiles is the answer: the one next to 0.5; 0 without several."""
+        shares = self.settings.quantiles or (0.5,)
+        return min(range(len(shares)), key=lambda place: abs(shares[place] - 0.5))
+
+    @property
+    def share(self) -> float:
+        """Share of the targets that lie below the answer, with the loss "quantile"."""
+        if self.settings.quantiles is not None:
+            return self.settings.quantiles[self.middle]
+        return 0.5 if self.settings.quantile is None else self.settings.quantile
 
     @property
     def link(self) -> Literal["none", "exp"]:
@@ -137,7 +155,8 @@ class Regression(Task):
 
     def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """Return the mean absolute error of each row in the units of the data."""
-        outputs = outputs[:, : len(self.targets)].float()
+        first = self.middle * len(self.targets)
+        outputs = outputs[:, first : first + len(self.targets)].float()
         if self.settings.loss == "poisson":
             outputs = outputs.exp()
         predicted, actual = self._to_units(outputs), self._to_units(targets)
@@ -155,7 +174,16 @@ class Regression(Task):
         return values.exp() if self.settings.target_transform == "log" else values
 
     def decode(self, outputs: NDArray[np.float32]) -> Predictions:
-        """Return numbers in the units of the data, shape (rows, targets)."""
+        """Return numbers in the units of the data, shape (rows, targets).
+
+        Quantiles that cross are put in order, which brings each of them nearer to its share.
+
+        Reference:
+            Chernozhukov, Fernández-Val, Galichon: Quantile and Probability Curves Without
+            Crossing (2010).
+        """
+        if self.settings.quantiles is not None:
+            return self._quantiles(outputs)
         answers = outputs[:, : len(self.targets)].astype(np.float64)
         if self.settings.loss == "poisson":
             answers = np.exp(answers)
@@ -167,12 +195,30 @@ class Regression(Task):
             return Predictions(values, spread=np.exp(0.5 * log_variances) * self.std)
         return Predictions(values)
 
+    def _quantiles(self, outputs: NDArray[np.float32]) -> Predictions:
+        shape = len(outputs), self.head_size // len(self.targets), len(self.targets)
+        stated = outputs.astype(np.float64).reshape(shape)
+        values = np.sort(stated, axis=1) * self.std + self.mean
+        if self.settings.target_transform == "log":
+            values = np.exp(values)
+        return Predictions(values[:, self.middle], quantiles=values.transpose(0, 2, 1))
+
     def columns(self, predictions: Predictions) -> dict[str, pl.Series]:
-        """Return `prediction`, or `prediction_<target>` for several targets."""
-        return {
+        """Return `prediction`, or `prediction_<target>` for several targets.
+
+        Several quantiles follow as `quantile_0.05` and so on, or `quantile_0.05_<target>`.
+        """
+        columns = {
             name: pl.Series(name, predictions.values[:, index])
             for index, name in enumerate(prediction_names(self.targets))
         }
+        if predictions.quantiles is None:
+            return columns
+        for index, target in enumerate(self.targets):
+            for place, share in enumerate(self.settings.quantiles or ()):
+                name = f"quantile_{share:g}" + (f"_{target}" if len(self.targets) > 1 else "")
+                columns[name] = pl.Series(name, predictions.quantiles[:, index, place])
+        return columns
 
     def to_json(self) -> dict[str, Any]:
         """Return the fitted task as plain JSON."""
@@ -180,7 +226,7 @@ class Regression(Task):
             "name": self.name,
             "targets": list(self.targets),
             "reason": self.reason,
-            "settings": self.settings.model_dump(),
+            "settings": self.settings.to_json(),
             "mean": self.mean.tolist(),
             "std": self.std.tolist(),
         }

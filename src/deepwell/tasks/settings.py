@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,6 +37,9 @@ class TaskSettings(Settings):
     classes."""
     quantile: float | None = Field(default=None, gt=0, lt=1)
     """For the loss "quantile": the share of targets that lie below the answer; None: 0.5."""
+    quantiles: tuple[float, ...] | None = None
+    """For the loss "quantile": several such shares at once, ascending, such as [0.05, 0.5, 0.95];
+    the one next to 0.5 is the answer."""
     focal_gamma: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """For the loss "focal": how little rows weigh that are right already; None: 2."""
     class_weight: Literal["none", "balanced"] = "none"
@@ -57,11 +61,24 @@ class TaskSettings(Settings):
                 raise ValueError(str(error).removesuffix(".")) from None
         return name
 
+    @field_validator("quantiles")
+    @classmethod
+    def _ascend(cls, shares: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if shares is None:
+            return None
+        ascend = all(first < second for first, second in pairwise(shares))
+        if len(shares) < 2 or not ascend or not shares[0] > 0 or not shares[-1] < 1:
+            raise ValueError("Write two shares or more between 0 and 1, the smallest first")
+        return shares
+
     @model_validator(mode="after")
     def _options_fit_the_loss(self) -> TaskSettings:
-        for option, owner in (("quantile", "quantile"), ("focal_gamma", "focal")):
+        owners = {"quantile": "quantile", "quantiles": "quantile", "focal_gamma": "focal"}
+        for option, owner in owners.items():
             if getattr(self, option) is not None and self.loss != owner:
                 raise ValueError(f'{option} is for loss="{owner}". Got: loss="{self.loss}".')
+        if self.quantile is not None and self.quantiles is not None:
+            raise ValueError("choose one of quantile and quantiles: a single share, or several")
         if self.label_smoothing and self.loss != "auto" and not LOSSES[self.loss].smooths:
             raise ValueError(
                 f'The loss "{self.loss}" has no probabilities to smooth: leave label_smoothing out '
@@ -72,3 +89,10 @@ class TaskSettings(Settings):
                 'The loss "poisson" learns a logarithm by itself: leave target_transform out.'
             )
         return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON for a model folder."""
+        values = self.model_dump(mode="json")
+        if self.quantiles is None:
+            del values["quantiles"]  # older versions then read the folder as well
+        return values

@@ -19,6 +19,7 @@ from deepwell.evaluation.decided import judge_decision
 from deepwell.evaluation.diagnosis.storing import renew
 from deepwell.evaluation.looks import count_siblings
 from deepwell.evaluation.stored import write_answers
+from deepwell.evaluation.uncertainty_words import uncertainty_sentence
 from deepwell.files import write_json
 from deepwell.runs import RunFolder
 from deepwell.runs.looks import record_look
@@ -26,6 +27,7 @@ from deepwell.workflows.check_up import check_up
 from deepwell.workflows.learn import Learned
 from deepwell.workflows.parts import judge_parts
 from deepwell.workflows.prepare import Prepared
+from deepwell.workflows.uncertain import judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,8 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
     """Evaluate on the test rows, and write model, result and report into the run folder."""
     started = time.perf_counter()
     task, schema, settings = prepared.task, prepared.schema, prepared.settings
-    outputs = learned.predictor.outputs(prepared.test)
-    predictions = learned.predictor.decode(outputs)
+    undecided = learned.predictor.undecided(prepared.test)
+    predictions = learned.predictor.decided(undecided)
     baselines = fit_baselines(
         task,
         schema,
@@ -95,10 +97,11 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
         learned.predictor.decision,
         task,
         task.truth(prepared.test),
-        task.decode(outputs),
+        undecided,
         weight=_weight(prepared.test, schema),
         settings=settings.evaluation,
     )
+    scores["uncertainty"] = judge(prepared, learned.predictor, undecided)
     scores |= judge_parts(prepared, predictions)
     columns = learned.predictor.answer_columns(predictions)
     write_answers(run / "predictions.parquet", prepared.test, task, schema, columns)
@@ -107,6 +110,8 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
     scores["siblings"] = count_siblings(run.path)
     write_json(run / "evaluation.json", scores)
     summary = summarize_result(run, prepared, learned, evaluation, time.perf_counter() - started)
+    if scores["uncertainty"] is not None:
+        summary["uncertainty"] = uncertainty_sentence(scores["uncertainty"])
     write_json(run / "result.json", summary)
     renew(run.path, check_up(prepared, learned.predictor, evaluation.primary, predictions))
     report_page.write(run.path)

@@ -29,7 +29,7 @@ from deepwell.nn.augment import augmentation
 from deepwell.nn.image_input import ImageInput
 from deepwell.tasks import Task
 from deepwell.types import StoredRows
-from deepwell.workflows.decide import decide, hold_apart
+from deepwell.workflows.decide import check_draws, decide, hold_apart
 from deepwell.workflows.pretrain import pretrain, with_note
 from deepwell.workflows.settings import TrainSettings
 from deepwell.workflows.trees import TREES, grow_trees
@@ -80,6 +80,7 @@ def learn(
     Raises:
         TrainingError: The loss is not a finite number.
     """
+    check_draws(predictor, settings)
     val, apart = hold_apart(val, predictor.task, predictor.schema, settings)
     if settings.model.name == TREES:
         predictor, result = grow_trees(predictor, train, val, settings)

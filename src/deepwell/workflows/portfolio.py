@@ -88,6 +88,7 @@ def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: in
     return (
         choice.name == "auto"
         and settings.ensemble == 1
+        and settings.decide.uncertainty == "none"
         and settings.engine.devices == 1
         and not choice.options
         and not has_images(schema)

@@ -42,7 +42,7 @@ from deepwell.models.catalog import MODELS
 from deepwell.nn.augment.settings import refuse_without_pictures
 from deepwell.runs.folder import SplitName
 from deepwell.tasks import Formulation, Task, formulate
-from deepwell.tasks.decisions import check_decision, needs_rows
+from deepwell.tasks.decisions import check_decision, check_uncertainty, needs_rows
 from deepwell.workflows.plan import has_images, resolve
 from deepwell.workflows.portfolio import is_race
 from deepwell.workflows.settings import TrainSettings
@@ -132,6 +132,7 @@ def prepare(
     notes = [*source.notes, *check(source.table, schema), *proposals]
     table = rows_with_target(conform(source.table, schema), schema)
     formulation = formulate(schema, table, asked.task)
+    check_uncertainty(asked.decide, formulation.name)
     say(f"{', '.join(targets)} — {formulation.reason}")
     for proposal in proposals:
         say(proposal)

@@ -28,10 +28,23 @@ from deepwell.evaluation.verdict import amount
 from deepwell.models.catalog import MODELS
 from deepwell.tasks import Task, TaskSettings
 from deepwell.tasks import from_json as task_from_json
-from deepwell.tasks.decisions import Known, fit_decision
+from deepwell.tasks.decisions import (
+    Decision,
+    DecisionSettings,
+    Known,
+    fit_decision,
+    promise_by_folds,
+)
 from deepwell.workflows.blending import Outputs, blend, choose_weights, loss_of, mix
 from deepwell.workflows.courses import Course, Part, course_of
-from deepwell.workflows.decide import hold_apart, known, row_weight
+from deepwell.workflows.decide import (
+    ask_for,
+    draws_of,
+    hold_apart,
+    is_by_folds,
+    known,
+    row_weight,
+)
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.members import Members
 from deepwell.workflows.plan import resolve
@@ -277,7 +290,7 @@ def _train(
     overrides = entrant.settings(contest.given, len(train))
     task, schema = prepared.task, prepared.schema
     settings = resolve(overrides, schema, len(train), question=task.name)
-    plain = settings.decide.model_copy(update={"calibrate": "none", "coverage": None})
+    plain = DecisionSettings(calibrate="none")
     settings = settings.model_copy(
         update={"seed": prepared.settings.seed + number, "decide": plain}
     )
@@ -342,13 +355,11 @@ def _finish(
         schema=schema,
     )
     outputs = mix(answers, weights, task)
-    predictor.decision = fit_decision(
-        task,
-        Known(task.decode(outputs), task.truth(truth), row_weight(schema, truth)),
-        settings.decide,
-        apart=None if apart is None else known(predictor, apart),
-        seed=settings.seed,
+    parts = tuple(
+        mix([result.parts[number] for result in done], weights, task)
+        for number in range(len(course.parts))
     )
+    predictor.decision = _decide(predictor, contest, outputs, parts, apart)
     score = _score(prepared, outputs, truth)
     verdict = _verdict(done, kept, score, prepared)
     metric = primary_of(task, settings.evaluation)
@@ -360,10 +371,6 @@ def _finish(
         "folds": len(course.parts),
         "where": course.words,
     }
-    parts = tuple(
-        mix([result.parts[number] for result in done], weights, task)
-        for number in range(len(course.parts))
-    )
     learned = Learned(
         predictor,
         _fit_of(kept, results, verdict, is_stopped),
@@ -371,6 +378,50 @@ def _finish(
         progress=f"Stopped after {len(done)} of the competing models.",
     )
     return Race(learned, tuple(results), verdict, facts, course, parts)
+
+
+def _decide(
+    predictor: Predictor,
+    contest: _Contest,
+    outputs: Outputs,
+    parts: Sequence[Outputs],
+    apart: Table | None,
+) -> Decision:
+    """Learn how answers are decided, from rows that the models have not learned from.
+
+    Args:
+        predictor: What answers later.
+        contest: Data, task and the rows of each training.
+        outputs: One answer for each row that judges.
+        parts: What each training says of its rows.
+        apart: Rows that chose nothing, for a coverage.
+    """
+    prepared, course = contest.prepared, contest.course
+    task, schema, settings = prepared.task, prepared.schema, prepared.settings
+    draws, asked = draws_of(settings), settings.decide
+    ask_for(predictor, draws)
+    is_cross = apart is None and is_by_folds(schema, settings)
+    if draws is not None:
+        rows = known(predictor, course.truth)
+    else:
+        truth = course.truth
+        rows = Known(task.decode(outputs), task.truth(truth), row_weight(schema, truth))
+    plain = asked.model_copy(update={"coverage": None, "per_class": False})
+    decision = fit_decision(
+        task,
+        rows,
+        plain if is_cross else asked,
+        apart=None if apart is None else known(predictor, apart),
+        draws=draws,
+        seed=settings.seed,
+    )
+    if not is_cross:
+        return decision
+    left_out = [course.pool.take(part.held_out) for part in course.parts]
+    judged = [
+        Known(task.decode(said), task.truth(one)) for said, one in zip(parts, left_out, strict=True)
+    ]
+    return promise_by_folds(task, decision, judged, asked)
 
 
 def _answering(result: Result, course: Course) -> list[Predictor]:

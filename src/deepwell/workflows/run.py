@@ -100,6 +100,8 @@ def _follow(
 def _score(run: RunFolder, prepared: Prepared, learned: Learned, say: Say) -> TrainResult:
     say("Scoring the test rows, once, beside the baselines")
     result = finish(run, prepared, learned)
+    if "uncertainty" in result.summary:
+        say(result.summary["uncertainty"])
     Members(run.members).remove()
     run.set_state("finished")
     tell_summary(result.summary)

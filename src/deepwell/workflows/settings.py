@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -15,8 +16,11 @@ from deepwell.engine.probing.settings import FindSettings
 from deepwell.engine.settings import EngineSettings
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.nn.augment.settings import AugmentSettings
-from deepwell.tasks.decisions.settings import DecisionSettings
+from deepwell.tasks.decisions.settings import DEFAULT_COVERAGE, DecisionSettings
 from deepwell.tasks.settings import TaskSettings
+
+DEFAULT_ENSEMBLE = 5
+"""Networks of an ensemble where it is asked for without their number."""
 
 
 class ModelChoice(Settings):
@@ -73,10 +77,44 @@ class TrainSettings(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     """Scores, intervals and baselines."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out_uncertainty(cls, values: Any) -> Any:
+        """Let the choice of an uncertainty bring what it needs, where nobody chose that."""
+        given: Any = values if isinstance(values, Mapping) else {}
+        decide: Any = given.get("decide")
+        asked = decide.get("uncertainty") if isinstance(decide, Mapping) else None
+        if asked == "ensemble" and given.get("ensemble") is None and not given.get("folds"):
+            return {**given, "ensemble": DEFAULT_ENSEMBLE}
+        task: Any = given.get("task", {})
+        is_chosen = not isinstance(task, Mapping) or {"loss", "quantile", "quantiles"} & set(task)
+        if asked == "quantiles" and not is_chosen:
+            share = decide.get("coverage", DEFAULT_COVERAGE)
+            tail = round((1 - share) / 2, 6) if isinstance(share, float) and 0 < share < 1 else 0.05
+            own = {"loss": "quantile", "quantiles": (tail, 0.5, 1 - tail)}
+            return {**given, "task": {**task, **own}}
+        return values
+
     @model_validator(mode="after")
     def _one_way_to_many_models(self) -> TrainSettings:
         if self.ensemble > 1 and self.folds.count:
             raise ValueError("choose one of --folds and --ensemble: both train several models")
+        asked = self.decide.uncertainty
+        if asked == "ensemble" and self.ensemble < 2:
+            raise ValueError(
+                "uncertainty = ensemble needs several networks on the same rows: --ensemble 5, "
+                "and no --folds"
+            )
+        if asked == "mc_dropout" and self.is_many:
+            raise ValueError(
+                "uncertainty = mc_dropout asks one network: leave --folds and --ensemble out, or "
+                "take uncertainty = ensemble"
+            )
+        if asked == "quantiles" and self.task.quantiles is None:
+            raise ValueError(
+                "uncertainty = quantiles learns several of them: leave task.loss out, or set "
+                "task.loss=quantile and task.quantiles=[0.05, 0.5, 0.95]"
+            )
         return self
 
     @property

@@ -95,7 +95,7 @@ def _coverage(record: Record, coverage: Json | None) -> dict[str, Any] | None:
     """Return the promise beside what the test rows gave."""
     if not coverage:
         return None
-    is_classes = coverage["kind"] == "classes"
+    is_classes = coverage["kind"].endswith("classes")
     parts = coverage["parts"]
     rows = [_covered(name, one, is_classes) for name, one in parts.items()]
     if is_classes or len(parts) > 1:
@@ -118,6 +118,7 @@ def _coverage(record: Record, coverage: Json | None) -> dict[str, Any] | None:
         "size_title": "Mean size" if is_classes else "Mean width",
         "rows": rows,
         "held_apart": count(coverage.get("rows")),
+        "is_cross": coverage["kind"].startswith("cross"),
     }
 
 

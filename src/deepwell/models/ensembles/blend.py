@@ -106,6 +106,36 @@ class Blend(nn.Module):
         return torch.stack(answers, dim=1)
 
 
+class Members(nn.Module):
+    """Gives what parts of a blend say by themselves.
+
+    Args:
+        blend: With a multiple of `count` members.
+        count: Parts; member m belongs to part m modulo `count`, such as the fold that it left out.
+
+    Shape:
+        the blocks of the blend → (batch, count · head_size): all outputs of the first part first.
+    """
+
+    def __init__(self, blend: Blend, *, count: int) -> None:
+        super().__init__()
+        self.blend = blend
+        self.count = count
+
+    def forward(self, *blocks: Tensor) -> Tensor:
+        """Return the weighted mean of the members of each part."""
+        outputs, weights = self.blend.outputs(*blocks), self.blend.weights
+        parts = [
+            average_members(
+                outputs[:, part :: self.count],
+                self.blend.link,
+                weights[part :: self.count] / weights[part :: self.count].sum(),
+            )
+            for part in range(self.count)
+        ]
+        return torch.cat(parts, dim=1)
+
+
 def part_of(spec: InputSpec, member: MemberSettings) -> InputSpec:
     """Return what a member is fed.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,18 @@ from deepwell.tasks.decisions.conformal import (
     class_sets,
     fewest_rows,
     number_intervals,
+    quantile_intervals,
+    quantile_scores,
     residual_scores,
     score_bound,
 )
 from deepwell.types import Predictions
 
 Floats = NDArray[np.float64]
-BoundKind = Literal["classes", "absolute", "normalised", "ratio"]
+BoundKind = Literal["classes", "absolute", "normalised", "ratio", "normalised_ratio", "quantiles"]
+KINDS: tuple[BoundKind, ...] = get_args(BoundKind)
+OLD_KINDS = ("classes", "absolute", "normalised", "ratio")
+"""Those that a model folder of format 2 holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,9 @@ class Conformal:
 
     Args:
         kind: "classes"; for numbers "absolute" (the same width everywhere), "normalised" (as wide
-            as the spread that the network states) or "ratio" (as wide as the answer is large).
+            as the spread that is stated), "ratio" (as wide as the answer is large),
+            "normalised_ratio" (both) or "quantiles" (from the lowest to the highest quantile that
+            the network states, widened or narrowed).
         coverage: The promise.
         bounds: One a class or a target.
         rows: From how many rows they were learned.
@@ -72,12 +79,12 @@ class Conformal:
         Raises:
             TaskError: There are too few rows, or too few of a class.
         """
-        _require(len(truth), coverage)
+        require_rows(len(truth), coverage)
         if per_class:
             counts = np.bincount(truth, minlength=probabilities.shape[1])
             rarest = int(counts.argmin())
             name = labels[rarest] if labels else str(rarest)
-            _require(int(counts[rarest]), coverage, name)
+            require_rows(int(counts[rarest]), coverage, name)
         bounds = class_bounds(probabilities, truth, coverage, per_class=per_class)
         return cls(
             kind="classes",
@@ -102,29 +109,36 @@ class Conformal:
         Raises:
             TaskError: There are too few rows.
         """
-        _require(len(truth), coverage)
-        spread = None if is_ratio else predictions.spread
-        values = cast(Floats, predictions.values)
-        scores = residual_scores(values, truth, spread, is_ratio=is_ratio)
-        kind: BoundKind = "absolute" if spread is None else "normalised"
+        require_rows(len(truth), coverage)
+        kind: BoundKind = "ratio" if is_ratio else "absolute"
+        if predictions.quantiles is not None:
+            kind = "quantiles"
+            ends = predictions.quantiles[:, :, 0], predictions.quantiles[:, :, -1]
+            scores = quantile_scores(*ends, truth)
+        else:
+            values, spread = cast(Floats, predictions.values), predictions.spread
+            if spread is not None:
+                kind = "normalised_ratio" if is_ratio else "normalised"
+            scores = residual_scores(values, truth, spread, is_ratio=is_ratio)
         return cls(
-            kind="ratio" if is_ratio else kind,
+            kind=kind,
             coverage=coverage,
             bounds=tuple(score_bound(column, coverage) for column in scores.T),
             rows=len(truth),
         )
 
-    def sets(self, probabilities: Floats) -> NDArray[np.bool_]:
+    def sets(self, predictions: Predictions) -> NDArray[np.bool_]:
         """Say which classes belong to the set of each row, (n, classes)."""
-        return class_sets(probabilities, np.array(self.bounds))
+        return class_sets(cast(Floats, predictions.probabilities), np.array(self.bounds))
 
     def intervals(self, predictions: Predictions) -> tuple[Floats, Floats]:
         """Return the low and the high end of each answer, both (n, targets)."""
-        spread = predictions.spread if self.kind == "normalised" else None
+        bounds = np.array(self.bounds)
+        if self.kind == "quantiles":
+            return quantile_intervals(cast(Floats, predictions.quantiles), bounds)
+        spread = predictions.spread if self.kind.startswith("normalised") else None
         values = cast(Floats, predictions.values)
-        return number_intervals(
-            values, np.array(self.bounds), spread, is_ratio=self.kind == "ratio"
-        )
+        return number_intervals(values, bounds, spread, is_ratio=self.kind.endswith("ratio"))
 
     @property
     def words(self) -> str:
@@ -154,9 +168,8 @@ class Conformal:
             ValueError: A kind or a number that makes no sense.
         """
         bounds = tuple(float(bound) for bound in state["bounds"])
-        known = ("classes", "absolute", "normalised", "ratio")
-        if state["kind"] not in known or not all(math.isfinite(bound) for bound in bounds):
-            raise ValueError(f"bounds are finite and of a kind {listing(known)}")
+        if state["kind"] not in KINDS or not all(math.isfinite(bound) for bound in bounds):
+            raise ValueError(f"bounds are finite and of a kind {listing(KINDS)}")
         return cls(
             kind=state["kind"],
             coverage=float(state["coverage"]),
@@ -166,7 +179,12 @@ class Conformal:
         )
 
 
-def _require(rows: int, coverage: float, name: str | None = None) -> None:
+def require_rows(rows: int, coverage: float, name: str | None = None) -> None:
+    """Refuse a promise from too few rows.
+
+    Raises:
+        TaskError: There are fewer than `fewest_rows`.
+    """
     least = fewest_rows(coverage)
     if rows < least:
         raise TaskError(

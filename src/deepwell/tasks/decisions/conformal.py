@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+_CELLS = 4_000_000
+"""Training rows × new rows that are worked on at a time."""
 _SLACK = 1e-9
 """Of a row: the product of a share and a number of rows is not quite whole."""
 
@@ -92,15 +94,17 @@ def residual_scores(
     Args:
         values: Answers, (n, targets).
         truth: (n, targets).
-        spread: Standard deviation that the network states for each answer, or None: 1 each.
-        is_ratio: Measure logarithms, so that the width grows with the answer.
+        spread: Standard deviation that is stated for each answer, or None: 1 each.
+        is_ratio: Measure logarithms, so that the width grows with the answer; a spread then counts
+            as a share of the answer.
 
     Reference:
         Lei et al. (2018), Distribution-free predictive inference for regression, section 5.2.
     """
     if is_ratio:
-        return np.abs(np.log(truth) - np.log(values))
-    return np.abs(truth - values) / (1.0 if spread is None else spread)
+        distance = np.abs(np.log(truth) - np.log(values))
+        return distance if spread is None else distance * values / _positive(spread)
+    return np.abs(truth - values) / (1.0 if spread is None else _positive(spread))
 
 
 def number_intervals(
@@ -114,9 +118,15 @@ def number_intervals(
         ([[8.0]], [[12.0]])
     """
     if is_ratio:
+        bounds = bounds if spread is None else bounds * spread / values
         return values * np.exp(-bounds), values * np.exp(bounds)
     width = bounds * (1.0 if spread is None else spread)
     return values - width, values + width
+
+
+def _positive(spread: Floats) -> Floats:
+    """A spread of nothing would make any error infinite."""
+    return np.maximum(spread, np.finfo(np.float64).tiny ** 0.5)
 
 
 def quantile_scores(low: Floats, high: Floats, truth: Floats) -> Floats:
@@ -126,9 +136,9 @@ def quantile_scores(low: Floats, high: Floats, truth: Floats) -> Floats:
     its coverage.
 
     Args:
-        low: Predicted lower quantile, (n,).
-        high: Predicted upper quantile, (n,).
-        truth: (n,).
+        low: Predicted lower quantile, (n,) or (n, targets).
+        high: Predicted upper quantile, of the same shape.
+        truth: Of the same shape.
 
     Reference:
         Romano, Patterson and Candès (2019), Conformalized quantile regression.
@@ -139,6 +149,25 @@ def quantile_scores(low: Floats, high: Floats, truth: Floats) -> Floats:
         [-1.0, 1.0]
     """
     return np.maximum(low - truth, truth - high)
+
+
+def quantile_intervals(quantiles: Floats, bounds: Floats) -> tuple[Floats, Floats]:
+    """Return intervals from the lowest to the highest quantile, widened by the bounds.
+
+    A negative bound narrows them, at the most to their middle.
+
+    Args:
+        quantiles: Ascending, (n, targets, quantiles).
+        bounds: `score_bound` of the `quantile_scores`, (targets,).
+
+    Example:
+        >>> low, high = quantile_intervals(np.array([[[1.0, 2.0, 3.0]]]), np.array([0.5]))
+        >>> low.tolist(), high.tolist()
+        ([[0.5]], [[3.5]])
+    """
+    low, high = quantiles[:, :, 0], quantiles[:, :, -1]
+    middle = (low + high) / 2
+    return np.minimum(low - bounds, middle), np.maximum(high + bounds, middle)
 
 
 def cross_intervals(
@@ -163,14 +192,27 @@ def cross_intervals(
         >>> low.tolist(), high.tolist()
         ([-1.0], [1.0])
     """
-    centre = answers[fold]
-    low = [-score_bound(-column, coverage) for column in (centre - residuals[:, None]).T]
-    high = [score_bound(column, coverage) for column in (centre + residuals[:, None]).T]
-    return np.array(low), np.array(high)
+    rows = len(residuals)
+    rank = math.ceil((rows + 1) * coverage - _SLACK)
+    low, high = (np.full(answers.shape[1], end) for end in (-math.inf, math.inf))
+    if rank > rows:
+        return low, high
+    width = max(1, _CELLS // rows)
+    for start in range(0, answers.shape[1], width):
+        piece = slice(start, start + width)
+        centre = answers[fold, piece]
+        low[piece] = np.partition(centre - residuals[:, None], rows - rank, axis=0)[rows - rank]
+        high[piece] = np.partition(centre + residuals[:, None], rank - 1, axis=0)[rank - 1]
+    return low, high
 
 
 def cross_sets(
-    scores: Floats, fold: NDArray[np.int64], probabilities: Floats, coverage: float
+    scores: Floats,
+    fold: NDArray[np.int64],
+    probabilities: Floats,
+    coverage: float,
+    *,
+    classes: NDArray[np.int64] | None = None,
 ) -> NDArray[np.bool_]:
     """Return sets of classes from the models of a cross-validation, (n, classes).
 
@@ -181,16 +223,22 @@ def cross_sets(
         fold: Number of the fold in which the row was held out, (m,).
         probabilities: Of each fold's model for new rows, (folds, n, classes).
         coverage: Share of new rows whose truth shall be in the set.
+        classes: Class of each training row, (m,): a class is then compared with its own rows only,
+            and the promise holds in each class.
 
     Reference:
         Vovk (2015), Cross-conformal predictors.
     """
+    width = probabilities.shape[2]
+    own = [np.full(len(scores), True) if classes is None else classes == k for k in range(width)]
     worse = np.ones(probabilities.shape[1:])
-    for one in range(len(probabilities)):
-        of_fold = np.sort(scores[fold == one])
-        # training rows that are at least as far from their truth as the new row from this class
-        worse += len(of_fold) - np.searchsorted(of_fold, 1 - probabilities[one], side="left")
-    return worse / (len(scores) + 1) > 1 - coverage
+    for one, stated in enumerate(probabilities):
+        for k, rows in enumerate(own):
+            of_fold = np.sort(scores[rows & (fold == one)])
+            # training rows that are at least as far from their truth as the new row from this one
+            worse[:, k] += len(of_fold) - np.searchsorted(of_fold, 1 - stated[:, k], side="left")
+    counts = np.array([rows.sum() for rows in own])
+    return worse / (counts + 1) > 1 - coverage
 
 
 def is_covered(sets: NDArray[np.bool_], truth: NDArray[Any]) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -11,8 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deepwell.tasks.base import Task, TaskName
-from deepwell.tasks.decisions.bounds import Conformal
+from deepwell.tasks.decisions.bounds import OLD_KINDS, Conformal
 from deepwell.tasks.decisions.calibrators import Calibrator, calibrator_from_json
+from deepwell.tasks.decisions.cross import KINDS as CROSS_KINDS
+from deepwell.tasks.decisions.cross import CrossConformal
+from deepwell.tasks.decisions.draws import Draws, with_noise
 from deepwell.tasks.decisions.thresholds import least_cost, parse_rule
 from deepwell.types import Predictions
 
@@ -36,6 +39,7 @@ class Decision:
         cost: Cost of true class (row) answered with a class (column), or None. It decides where
             there are no thresholds.
         conformal: Sets or intervals, or None.
+        draws: Where several answers to each row come from, or None: there is one.
         notes: What was chosen and why, and what could not be done.
 
     Example:
@@ -51,22 +55,38 @@ class Decision:
     rule: str = "auto"
     thresholds: tuple[float, ...] | None = None
     cost: tuple[tuple[float, ...], ...] | None = None
-    conformal: Conformal | None = None
+    conformal: Conformal | CrossConformal | None = None
+    draws: Draws | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether predictions stay as they are."""
-        parts = (self.calibrator, self.thresholds, self.cost, self.conformal)
+        parts = (self.calibrator, self.thresholds, self.cost, self.conformal, self.draws)
         return all(part is None for part in parts)
+
+    @property
+    def is_of_format_2(self) -> bool:
+        """Whether a Deepwell that knows nothing of draws and folds can follow it."""
+        return self.draws is None and (self.conformal is None or self.conformal.kind in OLD_KINDS)
 
     def apply(self, predictions: Predictions) -> Predictions:
         """Return the predictions with calibrated probabilities and the answers they lead to."""
-        stated = predictions.probabilities
+        stated, parts = predictions.probabilities, predictions.parts
         if stated is None:
+            return self._with_noise(predictions)
+        calibrator = self.calibrator
+        probabilities = stated if calibrator is None else calibrator(stated)
+        if parts is not None and calibrator is not None:
+            parts = np.stack([calibrator(part) for part in parts])
+        answers = self._answers(predictions, probabilities)
+        return replace(predictions, values=answers, probabilities=probabilities, parts=parts)
+
+    def _with_noise(self, predictions: Predictions) -> Predictions:
+        """Let the spread of the draws stand for that of the truth around the answer."""
+        if self.draws is None or predictions.spread is None or not self.draws.noise:
             return predictions
-        probabilities = stated if self.calibrator is None else self.calibrator(stated)
-        return Predictions(self._answers(predictions, probabilities), probabilities)
+        return replace(predictions, spread=with_noise(self.draws, predictions))
 
     def _answers(self, predictions: Predictions, probabilities: Floats) -> NDArray[np.int64]:
         if self.thresholds is not None:
@@ -82,24 +102,31 @@ class Decision:
         return probabilities.argmax(axis=1)
 
     def columns(self, task: Task, predictions: Predictions) -> dict[str, pl.Series]:
-        """Return the columns beside the answers: `set`, or `low` and `high`.
+        """Return the columns beside the answers.
+
+        `set`, or `low` and `high` with a promised coverage; `std` or `disagreement` where there
+        are several answers to each row.
 
         Args:
             task: The question.
             predictions: From `apply`.
         """
-        if self.conformal is None:
-            return {}
-        if self.conformal.kind == "classes":
-            sets = self.conformal.sets(cast(Floats, predictions.probabilities))
-            labels = np.array(task.labels, dtype=object)
-            return {"set": pl.Series("set", ["|".join(labels[row]) for row in sets], pl.String)}
-        ends = zip(("low", "high"), self.conformal.intervals(predictions), strict=True)
         columns: dict[str, pl.Series] = {}
-        for side, values in ends:
-            for index, target in enumerate(task.targets):
-                name = side if len(task.targets) == 1 else f"{side}_{target}"
-                columns[name] = pl.Series(name, values[:, index])
+        if self.draws is not None and predictions.disagreement is not None:
+            columns["disagreement"] = pl.Series("disagreement", predictions.disagreement)
+        if self.draws is not None and predictions.spread is not None:
+            columns |= _named("std", predictions.spread, task)
+        if self.conformal is None:
+            return columns
+        if self.conformal.kind.endswith("classes"):
+            sets = self.conformal.sets(predictions)
+            labels = np.array(task.labels, dtype=object)
+            words = pl.Series("set", ["|".join(labels[row]) for row in sets], pl.String)
+            return {**columns, "set": words}
+        for side, values in zip(
+            ("low", "high"), self.conformal.intervals(predictions), strict=True
+        ):
+            columns |= _named(side, values, task)
         return columns
 
     def fits(self, task: Task) -> bool:
@@ -117,6 +144,7 @@ class Decision:
             "thresholds": None if self.thresholds is None else list(self.thresholds),
             "cost": None if self.cost is None else [list(line) for line in self.cost],
             "conformal": None if self.conformal is None else self.conformal.to_json(),
+            **({} if self.draws is None else {"draws": self.draws.to_json()}),
             "notes": list(self.notes),
         }
 
@@ -136,8 +164,7 @@ class Decision:
         width = 2 if task == "multilabel" else size
         if cost is not None and np.shape(cost) != (width, width):
             raise ValueError(f"a cost of shape {np.shape(cost)} for {size} classes")
-        if conformal is not None and len(conformal["bounds"]) != size:
-            raise ValueError(f"{len(conformal['bounds'])} bounds for {size} answers")
+        draws = state.get("draws")
         return cls(
             task=task,
             size=size,
@@ -145,6 +172,25 @@ class Decision:
             rule=parse_rule(state["rule"]).text,
             thresholds=None if thresholds is None else tuple(float(t) for t in thresholds),
             cost=None if cost is None else tuple(tuple(float(c) for c in line) for line in cost),
-            conformal=None if conformal is None else Conformal.from_json(conformal),
+            conformal=None if conformal is None else _conformal(conformal, size),
+            draws=None if draws is None else Draws.from_json(draws),
             notes=tuple(str(note) for note in state["notes"]),
         )
+
+
+def _named(name: str, values: Floats, task: Task) -> dict[str, pl.Series]:
+    """Return a column a target, (n, targets)."""
+    names = [name] if len(task.targets) == 1 else [f"{name}_{target}" for target in task.targets]
+    return {one: pl.Series(one, values[:, index]) for index, one in enumerate(names)}
+
+
+def _conformal(state: Mapping[str, Any], size: int) -> Conformal | CrossConformal:
+    if state["kind"] in CROSS_KINDS:
+        found = CrossConformal.from_json(state)
+        width = 1 if found.kind == "cross_classes" else size
+        if found.scores.shape[1] != width:
+            raise ValueError(f"{found.scores.shape[1]} scores a row for {width} answers")
+        return found
+    if len(state["bounds"]) != size:
+        raise ValueError(f"{len(state['bounds'])} bounds for {size} answers")
+    return Conformal.from_json(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepwell.errors import ConfigError, TaskError, listing
-from deepwell.tasks.base import Task
+from deepwell.tasks.base import Task, TaskName
 from deepwell.tasks.decisions.bounds import Conformal
 from deepwell.tasks.decisions.calibrators import (
     CALIBRATORS,
@@ -17,7 +18,9 @@ from deepwell.tasks.decisions.calibrators import (
     CalibratorName,
     compare_calibrators,
 )
+from deepwell.tasks.decisions.cross import CrossConformal
 from deepwell.tasks.decisions.decision import Decision
+from deepwell.tasks.decisions.draws import Draws, fit_noise, is_ratio
 from deepwell.tasks.decisions.settings import DecisionSettings
 from deepwell.tasks.decisions.thresholds import (
     Choice,
@@ -26,7 +29,6 @@ from deepwell.tasks.decisions.thresholds import (
     cost_threshold,
     sweep,
 )
-from deepwell.tasks.regression import Regression
 from deepwell.types import Predictions
 
 Floats = NDArray[np.float64]
@@ -65,6 +67,7 @@ def fit_decision(
     settings: DecisionSettings | None = None,
     *,
     apart: Known | None = None,
+    draws: Draws | None = None,
     seed: int = 0,
 ) -> Decision:
     """Learn calibration, threshold and coverage.
@@ -75,6 +78,7 @@ def fit_decision(
         settings: What is wanted.
         apart: For the coverage: rows that chose nothing, neither the epoch nor the calibration.
             None: `rows`, and the promise holds approximately.
+        draws: Where the several answers come from of which the predictions are the mean, or None.
         seed: Of the folds of the cross-validation.
 
     Raises:
@@ -94,15 +98,19 @@ def fit_decision(
     size = len(task.labels) or len(task.targets)
     if not (_is_finite(rows) and (apart is None or _is_finite(apart))):
         broken = "Nothing is decided: the network answers validation rows with NaN or infinity."
-        return Decision(task=task.name, size=size, notes=(broken,))
+        return Decision(task=task.name, size=size, draws=draws, notes=(broken,))
     notes: list[str] = []
     calibrator = thresholds = cost = None
     if task.name != "regression" and rows.predictions.probabilities is not None:
         calibrator = _calibrator(task, rows, settings, notes, seed)
         thresholds, cost = _answering(task, rows, calibrator, settings, notes)
+    if draws is not None and task.name == "regression":
+        noise = fit_noise(task, rows.predictions, rows.truth, rows.weights)
+        draws = replace(draws, noise=noise, is_ratio=is_ratio(task))
     decision = Decision(
         task=task.name,
         size=size,
+        draws=draws,
         calibrator=calibrator,
         rule=settings.rule.text,
         thresholds=thresholds,
@@ -118,6 +126,19 @@ def fit_decision(
 def _is_finite(rows: Known) -> bool:
     parts = (rows.predictions.values, rows.predictions.probabilities, rows.predictions.spread)
     return all(part is None or bool(np.isfinite(part).all()) for part in parts)
+
+
+def check_uncertainty(settings: DecisionSettings, task: TaskName) -> None:
+    """Refuse quantiles of classes.
+
+    Raises:
+        TaskError: The target is no number.
+    """
+    if settings.uncertainty == "quantiles" and task != "regression":
+        raise TaskError(
+            "decide.uncertainty = quantiles is for numbers, but the target is a class: use "
+            "mc_dropout or ensemble."
+        )
 
 
 def check_decision(settings: DecisionSettings, task: Task) -> None:
@@ -262,15 +283,15 @@ def _threshold_note(rule: Rule, choice: Choice, label: str) -> str:
 def _conformal(
     task: Task, decision: Decision, rows: Known, settings: DecisionSettings, notes: list[str]
 ) -> Conformal | None:
-    coverage = settings.coverage
+    coverage = settings.promised(task.name)
     if coverage is None:
         return None
+    answered = decision.apply(rows.predictions)
     try:
         if task.name == "regression":
-            is_ratio = isinstance(task, Regression) and task.settings.target_transform == "log"
-            found = Conformal.of_numbers(rows.predictions, rows.truth, coverage, is_ratio=is_ratio)
+            found = Conformal.of_numbers(answered, rows.truth, coverage, is_ratio=is_ratio(task))
         else:
-            probabilities = cast(Floats, decision.apply(rows.predictions).probabilities)
+            probabilities = cast(Floats, answered.probabilities)
             found = Conformal.of_classes(
                 probabilities,
                 rows.truth,
@@ -284,6 +305,42 @@ def _conformal(
     return found
 
 
+def promise_by_folds(
+    task: Task, decision: Decision, parts: Sequence[Known], settings: DecisionSettings
+) -> Decision:
+    """Return a decision with the promise that the models of a cross-validation keep.
+
+    Args:
+        task: The question.
+        decision: Calibration and threshold, without a promise.
+        parts: One a fold: the rows that it left out, and what its model says of them.
+        settings: Coverage, and whether it holds in each class.
+    """
+    coverage = settings.promised(task.name)
+    if coverage is None or not all(_is_finite(part) for part in parts):
+        return decision
+    answered = [decision.apply(part.predictions) for part in parts]
+    truth = [part.truth for part in parts]
+    found: CrossConformal
+    try:
+        if task.name == "regression":
+            values = [cast(Floats, one.values) for one in answered]
+            found = CrossConformal.of_numbers(values, truth, coverage, is_ratio=is_ratio(task))
+        else:
+            found = CrossConformal.of_classes(
+                [cast(Floats, one.probabilities) for one in answered],
+                truth,
+                coverage,
+                per_class=settings.per_class,
+                labels=task.labels,
+            )
+    except TaskError as error:
+        return replace(decision, notes=(*decision.notes, f"No coverage is promised. {error}"))
+    draws = Draws(source="folds", count=len(parts))
+    notes = (*decision.notes, f"{found.words}.")
+    return replace(decision, conformal=found, draws=draws, notes=notes)
+
+
 def needs_rows(settings: DecisionSettings) -> None:
     """Refuse settings that need validation rows where there are none.
 
@@ -292,6 +349,6 @@ def needs_rows(settings: DecisionSettings) -> None:
     """
     if settings.is_asked:
         raise ConfigError(
-            "A calibration, a threshold by F1, precision or recall, and a coverage are learned "
-            "from validation rows, and there are none: choose split.val above 0."
+            "A calibration, a threshold by F1, precision or recall, a coverage and an uncertainty "
+            "are learned from validation rows, and there are none: choose split.val above 0."
         )

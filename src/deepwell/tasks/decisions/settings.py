@@ -10,6 +10,9 @@ from deepwell.config import Settings
 from deepwell.errors import ConfigError
 from deepwell.tasks.decisions.thresholds import Rule, parse_rule, read_cost
 
+UncertaintyChoice = Literal["none", "mc_dropout", "ensemble", "quantiles"]
+DEFAULT_COVERAGE = 0.9
+"""What intervals hold where an uncertainty of numbers is asked for and no coverage is named."""
 CalibrateChoice = Literal["none", "auto", "temperature", "platt", "isotonic"]
 
 
@@ -41,6 +44,14 @@ of 1 and a missed yes of 5.
     """Share of rows whose truth shall lie in a set of classes or an interval, such as 0.9."""
     per_class: bool = False
     """Keep the coverage in each class by itself, not only over all rows."""
+    conformal: Literal["auto", "split", "cross"] = "auto"
+    """Rows that keep the coverage: split = half of the validation rows, which choose nothing;
+    cross = with folds all rows, each by the model that left it out; auto: cross with folds."""
+    uncertainty: UncertaintyChoice = "none"
+    """How sure each answer is, by: mc_dropout (one network, thinned again and again), ensemble
+    (several networks), quantiles (numbers: a network that learns the ends of an interval)."""
+    draws: int = Field(default=30, ge=2, le=1000)
+    """For mc_dropout: networks that are drawn for each answer."""
 
     @field_validator("threshold", mode="before")
     @classmethod
@@ -75,7 +86,19 @@ of 1 and a missed yes of 5.
             )
         if self.per_class and self.coverage is None:
             raise ValueError("per_class keeps a coverage: give one, such as coverage = 0.9.")
+        if self.conformal != "auto" and self.promised("regression") is None:
+            raise ValueError("conformal keeps a coverage: give one, such as coverage = 0.9.")
         return self
+
+    def promised(self, task: str) -> float | None:
+        """Return the coverage that is wanted, or None.
+
+        Args:
+            task: Name of the task. Intervals of numbers are wanted with each uncertainty.
+        """
+        if self.coverage is None and self.uncertainty != "none" and task == "regression":
+            return DEFAULT_COVERAGE
+        return self.coverage
 
     @property
     def rule(self) -> Rule:
@@ -87,4 +110,5 @@ of 1 and a missed yes of 5.
     def is_asked(self) -> bool:
         """Whether something is asked that needs validation rows."""
         needs_rows = self.rule.name in ("f1", "precision", "recall")
-        return needs_rows or self.coverage is not None or self.calibrate not in ("none", "auto")
+        is_promise = self.coverage is not None or self.uncertainty != "none"
+        return needs_rows or is_promise or self.calibrate not in ("none", "auto")
