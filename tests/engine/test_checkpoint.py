@@ -1,5 +1,6 @@
 import errno
 import struct
+import zlib
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,67 @@ def test_a_bad_file_is_refused_and_the_one_before_is_used(
         checkpoints.latest()
     assert words in str(caught.value)
     assert newer.name in str(caught.value)
+
+
+def _accepted(path: Path, changed: bytes) -> bool:
+    """Return whether changed content is taken for a checkpoint; any other error fails the test."""
+    path.write_bytes(changed)
+    try:
+        read_checkpoint(path)
+    except RunError:
+        return False
+    return True
+
+
+def test_every_flipped_bit_and_every_length_is_noticed(tmp_path: Path):
+    state = {"step": 12, "rate": 0.25, "name": "ä", "seen": [True, None]}
+    path = Checkpoints(tmp_path).save(1, TENSORS, state)
+    whole = path.read_bytes()
+    assert _accepted(path, whole)
+    for place in range(len(whole)):
+        for bit in (1, 32):
+            flipped = bytearray(whole)
+            flipped[place] ^= bit
+            assert not _accepted(path, bytes(flipped)), (place, flipped[max(0, place - 9) : place])
+    assert not any(_accepted(path, whole[:length]) for length in range(len(whole)))
+
+
+def test_files_of_the_first_format_are_read(tmp_path: Path):
+    # their checksum was of names and bytes, in the order of the names
+    checksum = 0
+    for name, tensor in sorted(TENSORS.items()):
+        data = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+        checksum = zlib.crc32(data, zlib.crc32(name.encode(), checksum))
+    metadata = {"format": "deepwell checkpoint", "version": "1", "checksum": str(checksum)}
+    path = tmp_path / "step-0000000001.safetensors"
+    save_file(TENSORS, path, metadata={**metadata, "state": '{"step": 1}'})
+    assert read_checkpoint(path).state == {"step": 1}
+    save_file(TENSORS, path, metadata={**metadata, "state": '{"step": 1'})
+    with pytest.raises(RunError, match="damaged"):
+        read_checkpoint(path)
+
+
+def test_what_a_kill_left_half_written_is_swept_away(tmp_path: Path):
+    half = tmp_path / ".step-0000000001.abc.tmp.safetensors"
+    half.write_bytes(b"half")
+    other = tmp_path / ".notes.tmp.safetensors"
+    other.write_bytes(b"mine")
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, TENSORS, {})
+    assert not half.exists()
+    assert other.exists()
+
+
+def test_later_strangers_do_not_crowd_out_what_was_just_saved(tmp_path: Path):
+    for step in (7, 8, 9):
+        _foreign(tmp_path / f"step-{step:010d}.safetensors")
+    checkpoints = Checkpoints(tmp_path)
+    for step in (1, 2, 3):
+        checkpoints.save(step, TENSORS, {"step": step})
+    latest = checkpoints.latest()
+    assert latest is not None
+    assert latest.state == {"step": 3}
+    assert len(checkpoints.paths()) == 2 + 3
 
 
 def test_a_full_disk_leaves_the_old_checkpoint_and_no_rubbish(

@@ -1,10 +1,14 @@
 """Stopped and resumed equals never stopped, bit for bit."""
+# ruff: noqa: NPY002 -- the global random numbers of NumPy are what is tested
 
 import os
+import random
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from engine_fakes import (
@@ -23,7 +27,7 @@ from engine_fakes import (
     weights,
 )
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset, WeightedRandomSampler
 
 from deepwell.engine import Callback, Checkpoints, EngineSettings, FitResult, TensorBatches, fit
 from deepwell.engine.optimizers import OPTIMIZERS
@@ -148,6 +152,77 @@ def test_a_shuffling_loader_goes_on_in_the_same_order(tmp_path: Path):
     _assert_equal(_run(settings, tmp_path, resume=True, rows=loader()), whole)
 
 
+class _Changed(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Rows that are changed with someone's global random numbers."""
+
+    def __init__(self, draw: Callable[[], float]) -> None:
+        self.draw = draw
+        self.inputs, self.targets, _ = table()
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.inputs[row] + self.draw(), self.targets[row]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        # a Gaussian number leaves a spare one behind
+        lambda: random.gauss(0.0, 0.1),
+        lambda: float(np.random.normal(0.0, 0.1)),
+        lambda: float(torch.randn(())) / 10,
+    ],
+    ids=["python", "numpy", "torch"],
+)
+def test_loaders_that_change_rows_go_on_in_the_same_way(tmp_path: Path, draw: Callable[[], float]):
+    def loader() -> DataLoader[tuple[torch.Tensor, torch.Tensor]]:
+        random.seed(len(seen))  # whatever others drew before
+        np.random.seed(len(seen))
+        seen.append(draw())
+        return DataLoader(_Changed(draw), 16, shuffle=True)
+
+    seen: list[float] = []
+    settings = engine(checkpoint_every=1)
+    whole = _run(settings, rows=loader())
+    with pytest.raises(Killed):
+        _run(settings, tmp_path, KillAt(9), rows=loader())
+    _assert_equal(_run(settings, tmp_path, resume=True, rows=loader()), whole)
+
+
+def test_random_numbers_of_python_and_numpy_are_given_back():
+    random.seed(1)
+    np.random.seed(1)
+    expected = random.random(), np.random.random()
+    random.seed(1)
+    np.random.seed(1)
+    _run(engine(epochs=1))
+    assert (random.random(), np.random.random()) == expected
+
+
+@pytest.mark.parametrize("step", [7, 9, 14])
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_loader_with_its_own_generator_goes_on_in_the_same_order(
+    tmp_path: Path, step: int, sampled: bool
+):
+    inputs, targets, weight = table()
+    rows = TensorDataset(inputs, targets)
+
+    def loader() -> DataLoader[tuple[torch.Tensor, ...]]:
+        own = torch.Generator().manual_seed(7)
+        if sampled:
+            sampler = WeightedRandomSampler(weight.tolist(), 90, generator=own)
+            return DataLoader(rows, 16, sampler=sampler)
+        return DataLoader(rows, 16, shuffle=True, generator=own)
+
+    settings = engine(checkpoint_every=1)
+    whole = _run(settings, rows=loader())
+    with pytest.raises(Killed):
+        _run(settings, tmp_path, KillAt(step), rows=loader())
+    _assert_equal(_run(settings, tmp_path, resume=True, rows=loader()), whole)
+
+
 @pytest.mark.parametrize("step", [3, 6, 8, 14])
 def test_ctrl_c_writes_a_checkpoint_and_can_be_resumed(tmp_path: Path, step: int):
     settings = engine()
@@ -261,6 +336,31 @@ def test_a_torn_newest_file_is_passed_over(tmp_path: Path):
     newest = Checkpoints(tmp_path).paths()[-1]
     newest.write_bytes(newest.read_bytes()[:-100])
     _assert_equal(_run(settings, tmp_path, resume=True), whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "hidden", "words"),
+    [({"epochs": 9}, 12, "made with epochs = 9"), ({}, 13, "belongs to another network")],
+)
+def test_a_checkpoint_of_another_training_is_passed_over(
+    tmp_path: Path,
+    changes: dict[str, object],
+    hidden: int,
+    words: str,
+    caplog: pytest.LogCaptureFixture,
+):
+    settings = engine(checkpoint_every=1)
+    whole = _run(settings)
+    with pytest.raises(Killed):
+        _run(settings, tmp_path / "ours", KillAt(9))
+    torch.manual_seed(0)
+    other = nn.Sequential(nn.Linear(6, hidden), nn.ReLU(), nn.Dropout(0.3), nn.Linear(hidden, 3))
+    _run(engine(**changes), tmp_path / "theirs", CtrlCAt(20), model=other)
+    stranger = Checkpoints(tmp_path / "theirs").paths()[-1]
+    stranger.rename(tmp_path / "ours" / "step-0000000020.safetensors")
+    _assert_equal(_run(settings, tmp_path / "ours", resume=True), whole)
+    assert words in caplog.text
+    assert "The checkpoint before it, step-0000000008.safetensors, is used." in caplog.text
 
 
 class _Weighing(Classify):

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from deepwell.errors import RunError
 from deepwell.files import atomic_path, explain_os_error
 
 FORMAT = "deepwell checkpoint"
-VERSION = 1
+VERSION = 2
+"""Of the files that are written; 1, whose checksum was of the tensors' bytes alone, is read too."""
 _NAME = re.compile(r"step-(\d+)\.safetensors")
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Checkpoints:
         self.keep = max(1, keep)
         self._saved_at = float("-inf")
         self._save_seconds = 0.0
+        self._is_swept = False
         self._background = Background()
 
     @property
@@ -160,33 +162,52 @@ class Checkpoints:
         metadata = {
             "format": FORMAT,
             "version": str(VERSION),
-            "checksum": str(_checksum(tensors)),
+            "checksum": str(_checksum(tensors, state)),
             "state": state,
         }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise explain_os_error(error, path) from error
+        self._sweep()
         with atomic_path(path) as temporary:
             _write(tensors, temporary, metadata)
-        for old in self.paths()[: -self.keep]:
+        # later ones are of another training, and were passed over
+        known = [known for known in self.paths() if known <= path]
+        for old in known[: -self.keep]:
             old.unlink(missing_ok=True)
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - began
 
-    def latest(self) -> Checkpoint | None:
-        """Return the newest checkpoint that is whole, or None if the folder has none.
+    def _sweep(self) -> None:
+        """Delete once what a process left half written that was killed here before."""
+        if not self._is_swept:
+            for half in self.folder.glob(".step-*.tmp.safetensors"):
+                half.unlink(missing_ok=True)
+        self._is_swept = True
+
+    def latest(self, fits: Callable[[Checkpoint], object] | None = None) -> Checkpoint | None:
+        """Return the newest checkpoint that is whole and fits, or None if the folder has none.
+
+        Args:
+            fits: Raises a `RunError` for a checkpoint of another training; None: all fit.
 
         Raises:
-            RunError: There are files, but not one of them can be used.
+            RunError: There are files, but not one of them can be used: what is wrong with the
+                newest.
         """
         failure: RunError | None = None
         for path in reversed(self.paths()):
             try:
-                return read_checkpoint(path)
+                checkpoint = read_checkpoint(path)
+                if fits is not None:
+                    fits(checkpoint)
             except RunError as error:
-                _log.warning("%s The checkpoint before it is used.", error)
                 failure = failure or error
+                continue
+            if failure is not None:
+                _log.warning("%s The checkpoint before it, %s, is used.", failure, path.name)
+            return checkpoint
         if failure is not None:
             raise failure
         return None
@@ -206,14 +227,20 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise RunError(f"The checkpoint {path} is damaged or incomplete: {error}.") from error
     if metadata.get("format") != FORMAT:
         raise RunError(f"{path} was not written by Deepwell: it is no checkpoint of a training.")
-    if metadata.get("version") != str(VERSION):
+    version = metadata.get("version")
+    if version not in ("1", str(VERSION)):
         raise RunError(
-            f"The checkpoint {path} has format {metadata.get('version')}, and this version of "
-            f"Deepwell reads format {VERSION}: resume with the version that wrote it."
+            f"The checkpoint {path} has format {version}, and this version of Deepwell reads "
+            f"format {VERSION}: resume with the version that wrote it."
         )
-    if metadata.get("checksum") != str(_checksum(tensors)):
-        raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit.")
-    return Checkpoint(tensors=tensors, state=json.loads(metadata["state"]))
+    state = metadata.get("state", "")
+    checksum = _checksum_of_bytes(tensors) if version == "1" else _checksum(tensors, state)
+    try:
+        if metadata.get("checksum") == str(checksum):
+            return Checkpoint(tensors=tensors, state=json.loads(state))
+    except ValueError:  # in a file of format 1
+        pass
+    raise RunError(f"The checkpoint {path} is damaged: its checksum does not fit.")
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -223,7 +250,14 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> int:
+def _checksum(tensors: Mapping[str, Tensor], state: str) -> int:
+    """Sum up all that a reader believes: numbers, their types and shapes, and the state."""
+    outline = {name: [str(t.dtype), list(t.shape)] for name, t in sorted(tensors.items())}
+    text = json.dumps([outline, state])
+    return zlib.crc32(text.encode(), _checksum_of_bytes(tensors))
+
+
+def _checksum_of_bytes(tensors: Mapping[str, Tensor]) -> int:
     checksum = 0
     for name in sorted(tensors):
         checksum = zlib.crc32(name.encode(), checksum)

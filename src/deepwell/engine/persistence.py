@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,10 @@ class State:
         best: The best epoch so far.
         average: Mean weights, or None.
         device: Where the network is.
-        epoch_random: Random state at the start of the running epoch.
+        generators: Of the user's own loaders.
         is_compiled: Whether the steps are compiled; None before that is decided.
         processes: Those that train together.
+        epoch_random: Random state at the start of the running epoch.
     """
 
     model: nn.Module
@@ -72,9 +73,25 @@ class State:
     best: BestEpoch
     average: WeightAverage | None
     device: torch.device
-    epoch_random: dict[str, Tensor]
+    generators: tuple[torch.Generator, ...] = ()
     is_compiled: bool | None = None
     processes: Processes = ALONE
+    epoch_random: dict[str, Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.epoch_random = self.random()
+
+    def random(self) -> dict[str, Tensor]:
+        """Return the state of all random numbers that are drawn from."""
+        own = {f"loader_{i}": one.get_state() for i, one in enumerate(self.generators)}
+        return {**random_state(self.device), **own}
+
+    def set_random(self, state: Mapping[str, Tensor]) -> None:
+        """Put back what `random` returned."""
+        set_random_state(state, self.device)
+        for index, generator in enumerate(self.generators):
+            if f"loader_{index}" in state:
+                generator.set_state(state[f"loader_{index}"])
 
     def save(
         self, checkpoints: Checkpoints, identity: Mapping[str, Any], *, keeps_best: bool
@@ -94,7 +111,7 @@ class State:
         tensors = {
             **prefixed("model", weights_of(self.model)),
             **prefixed("update", self.update.tensors()),
-            **prefixed("random", random_state(self.device)),
+            **prefixed("random", self.random()),
             **prefixed("epoch_random", self.epoch_random),
         }
         if has_best and (self.average is not None or not is_current):
@@ -120,7 +137,7 @@ class State:
         )
 
     def _random_of_others(self) -> dict[str, Tensor]:
-        gathered = {n: self.processes.gather(t) for n, t in random_state(self.device).items()}
+        gathered = {n: self.processes.gather(t) for n, t in self.random().items()}
         return {
             f"random_of.{rank}.{name}": states[rank]
             for name, states in gathered.items()
@@ -143,17 +160,18 @@ class State:
                 f"{checkpoints.folder} holds checkpoints already: go on from them with "
                 "Checkpoints(folder, resume=True), or choose another folder."
             )
-        checkpoint = checkpoints.latest()
-        if checkpoint is None:
-            return None
-        _check_identity(checkpoint.state["identity"], identity)
-        return self._load(checkpoint)
+        current = weights_of(self.model)
+
+        def fits(checkpoint: Checkpoint) -> None:
+            _check_identity(checkpoint.state.get("identity", {}), identity)
+            check_fit(under("model", checkpoint.tensors), current)
+
+        checkpoint = checkpoints.latest(fits)
+        return None if checkpoint is None else self._load(checkpoint)
 
     def _load(self, checkpoint: Checkpoint) -> dict[str, Tensor] | None:
         tensors, state = checkpoint.tensors, checkpoint.state
-        current, saved = weights_of(self.model), under("model", tensors)
-        check_fit(saved, current)
-        copy_weights(current, saved)
+        copy_weights(weights_of(self.model), under("model", tensors))
         self.update.load(under("update", tensors), state["update"])
         self.ledger.load(state["ledger"])
         rank, size = self.processes.rank, self.processes.size
@@ -166,8 +184,8 @@ class State:
         self.is_compiled = state.get("is_compiled")
         random = under("random" if rank == 0 else f"random_of.{rank}", tensors)
         if not random:  # one process more than before goes on with the numbers it has drawn
-            random = random_state(self.device)
-        set_random_state(random, self.device)
+            random = self.random()
+        self.set_random(random)
         if not self.ledger.position:
             return None
         self.epoch_random = under("epoch_random", tensors)

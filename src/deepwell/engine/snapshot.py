@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import random
+from collections.abc import Generator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -94,8 +97,12 @@ def load_optimizer_state(
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
-    """Return the state of torch's global random numbers, on the processor and on the device."""
-    state = {"cpu": torch.get_rng_state()}
+    """Return the state of all global random numbers.
+
+    Those are torch's, on the processor and on the device, and Python's and NumPy's, with which a
+    user's loader may change rows.
+    """
+    state = {"cpu": torch.get_rng_state(), **host_random_state()}
     if device.type == "cuda":
         state["cuda"] = torch.cuda.get_rng_state(device)
     elif device.type == "mps":
@@ -106,7 +113,59 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
 def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
     """Put back what `random_state` returned; states of other devices are left alone."""
     torch.set_rng_state(state["cpu"])
+    set_host_random_state(state)
     if device.type == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(state["cuda"], device)
     elif device.type == "mps" and "mps" in state:
         torch.mps.set_rng_state(state["mps"])
+
+
+def host_random_state() -> dict[str, Tensor]:
+    """Return the state of the global random numbers of Python and NumPy."""
+    _, numbers, spare = random.getstate()
+    state = {"python": torch.tensor(numbers), "python_spare": _maybe(spare)}
+    known: Any = np.random.get_state(legacy=False)  # noqa: NPY002 -- users draw from it
+    if known["bit_generator"] == "MT19937":  # another one is someone's own affair
+        keys = np.append(known["state"]["key"], known["state"]["pos"])
+        state["numpy"] = torch.from_numpy(keys.astype(np.int64))
+        state["numpy_spare"] = _maybe(known["gauss"] if known["has_gauss"] else None)
+    return state
+
+
+def set_host_random_state(state: Mapping[str, Tensor]) -> None:
+    """Put back what `host_random_state` returned; what is missing is left alone."""
+    if "python" in state:
+        random.setstate((3, tuple(state["python"].tolist()), _known(state["python_spare"])))
+    if "numpy" in state:
+        *keys, place = state["numpy"].tolist()
+        normal = _known(state["numpy_spare"])
+        has_spare, normal = (0, 0.0) if normal is None else (1, normal)
+        known = ("MT19937", np.array(keys, dtype=np.uint32), int(place), has_spare, normal)
+        np.random.set_state(known)  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def own_host_numbers() -> Generator[None]:
+    """Give the global random numbers of Python and NumPy back as they were before."""
+    before = host_random_state()
+    try:
+        yield
+    finally:
+        set_host_random_state(before)
+
+
+def seed_all(seed: int) -> None:
+    """Seed all global random numbers."""
+    torch.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+
+
+def _maybe(number: float | None) -> Tensor:
+    """Return a number, or its absence, as a tensor of one fixed shape."""
+    return torch.tensor([number is not None, number or 0.0], dtype=torch.float64)
+
+
+def _known(pair: Tensor) -> float | None:
+    is_there, number = pair.tolist()
+    return number if is_there else None

@@ -22,6 +22,7 @@ from deepwell.engine.health import Before, Health
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
 from deepwell.engine.ledger import Ledger
+from deepwell.engine.loader_numbers import generators_of
 from deepwell.engine.loggers.base import with_loggers
 from deepwell.engine.means import RunningMeans
 from deepwell.engine.mixing import Mixing, MixingTask
@@ -38,7 +39,7 @@ from deepwell.engine.processes import joined_processes
 from deepwell.engine.result import FitResult
 from deepwell.engine.safeguard import Safeguard
 from deepwell.engine.settings import EngineSettings
-from deepwell.engine.snapshot import random_state, set_random_state
+from deepwell.engine.snapshot import own_host_numbers, seed_all
 from deepwell.engine.strategies import check_strategy
 from deepwell.engine.symmetry import explain_symmetry
 from deepwell.engine.update import Update
@@ -206,7 +207,7 @@ class Trainer:
             best=BestEpoch(settings.monitor, score_names=score_names),
             average=average,
             device=self.device,
-            epoch_random=random_state(self.device),
+            generators=generators_of(self.batches, self.val_batches),
             processes=self.processes,
         )
 
@@ -218,7 +219,7 @@ class Trainer:
         if self.parallel is not None:
             together = self.parallel.in_force(self.task, self.batches.epoch(0), self.device)
         fork = torch.random.fork_rng(devices=cards)
-        with fork, self.precision.in_force(), self._guard, together:
+        with fork, own_host_numbers(), self.precision.in_force(), self._guard, together:
             self._begin()
             try:
                 self.callbacks.fit_started(self.view())
@@ -231,7 +232,7 @@ class Trainer:
 
     def _begin(self) -> None:
         rank = self.processes.rank  # dropout and the like differ between processes
-        torch.manual_seed(seed_of(self.seed, 2, *([rank] if rank else [])))
+        seed_all(seed_of(self.seed, 2, *([rank] if rank else [])))
         self.forget_gradients()
         self._clock = time.perf_counter()
         if self.checkpoints is not None:
@@ -248,13 +249,13 @@ class Trainer:
         self.model.train()
         resumed, self._resumed_random = self._resumed_random, None
         if resumed is None:
-            self.state.epoch_random = random_state(self.device)
+            self.state.epoch_random = self.state.random()
         else:
             # a DataLoader draws its order when it is opened: let it draw the same one again
-            set_random_state(self.state.epoch_random, self.device)
+            self.state.set_random(self.state.epoch_random)
         rows = self.batches.epoch(self.ledger.epoch, start=self.ledger.position)
         if resumed is not None:
-            set_random_state(resumed, self.device)
+            self.state.set_random(resumed)
         if self._mixing is not None:
             return self._mixing.stream(rows, self.ledger.epoch, self.ledger.position)
         return rows
