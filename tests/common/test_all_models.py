@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from deepwell.engine import EngineSettings, TensorBatches, fit
 from deepwell.errors import ModelError
 from deepwell.models import MODELS, build, example_inputs, resolve, settings_class, summarize
 from deepwell.models.description import count_parameters, describe
+from deepwell.tasks import Multiclass
 from deepwell.testing.modules import (
     check_batch_of_one,
     check_derivatives,
@@ -76,6 +78,19 @@ def test_checks(name: str, spec: InputSpec) -> None:
     inputs = example_inputs(spec, batch=8)
     learning_rate = 0.001 if name.startswith("resnet") else 0.01
     check_module(lambda: build(name, spec, 3, _settings(name)), inputs, learning_rate=learning_rate)
+
+
+@pytest.mark.parametrize(("name", "spec"), CASES)
+def test_the_engine_trains_it(name: str, spec: InputSpec) -> None:
+    torch.manual_seed(0)
+    model = build(name, spec, 3, TINY.get(name, {}))
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    rows = TensorBatches(example_inputs(spec, batch=8), torch.arange(8) % 3, batch_size=4)
+    settings = EngineSettings(epochs=1, learning_rate=0.01, device="cpu", schedule="constant")
+    result = fit(model, Multiclass(classes=[0, 1, 2]), rows, settings=settings)
+    assert result.steps == 2
+    changed = [not p.equal(old) for p, old in zip(model.parameters(), before, strict=True)]
+    assert sum(changed) > len(changed) / 2
 
 
 def test_every_architecture_has_a_case() -> None:

@@ -64,6 +64,29 @@ def test_decay_spares_biases_norms_and_embeddings(name: str):
     assert [id(p) for p in spared["params"]] == [id(p) for p in expected]
 
 
+class _Table(nn.Module):
+    """A bias for each of several columns, and names that mean something else here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.ones(4, 3))
+        self.bias = nn.Parameter(torch.ones(4, 3))
+        self.norm = nn.LayerNorm((4, 3))
+        self.root = nn.RMSNorm((4, 3))
+
+    def vectors(self) -> None: ...
+
+    def rate_scales(self) -> None: ...
+
+
+def test_biases_and_norms_with_two_axes_are_spared_and_methods_are_no_declarations():
+    model = _Table()
+    decayed, spared = build_optimizer(model, EngineSettings(weight_decay=0.1)).param_groups
+    assert [id(p) for p in decayed["params"]] == [id(model.matrix)]
+    expected = [model.bias, model.norm.weight, model.norm.bias, model.root.weight]
+    assert [id(p) for p in spared["params"]] == [id(p) for p in expected]
+
+
 @pytest.mark.parametrize(
     ("name", "fused"), [("sgd", True), ("adam", True), ("adagrad", True), ("rmsprop", False)]
 )

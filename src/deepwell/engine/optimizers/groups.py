@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 def shrinkable(model: nn.Module) -> list[nn.Parameter]:
     """Return the trainable matrices and kernels: what decay, penalties and max-norm act upon.
 
-    Biases, the scales of normalisation layers (all parameters of fewer than two dimensions),
-    embeddings, and what a module names in an attribute `vectors` are left out.
+    Left out are biases and scales: all parameters of fewer than two dimensions, what is called
+    `bias`, and what a module names in an attribute `vectors`; and all of embeddings and norms.
     """
-    spared = _embeddings(model) | _vectors(model)
+    spared = _spared_modules(model) | _vectors(model)
     return [
         p for p in model.parameters() if p.requires_grad and p.ndim >= 2 and id(p) not in spared
     ]
@@ -70,7 +70,7 @@ def with_own_rates(groups: Sequence[dict[str, Any]], model: nn.Module) -> list[d
     factors = {
         id(parameter): float(scales[name])
         for module in model.modules()
-        if (scales := getattr(module, "rate_scales", None))
+        if (scales := _declared(module, "rate_scales", dict))
         for name, parameter in module.named_parameters(recurse=False)
         if name in scales
     }
@@ -99,21 +99,29 @@ def layer_depths(model: nn.Module) -> dict[int, int]:
 
 
 def _vectors(model: nn.Module) -> set[int]:
-    """Return the `id` of parameters that their module calls vectors, one for each of several."""
+    """Return the `id` of biases and of what modules call vectors, one for each of several."""
     return {
         id(parameter)
         for module in model.modules()
         for name, parameter in module.named_parameters(recurse=False)
-        if name in getattr(module, "vectors", ())
+        if name == "bias" or name in _declared(module, "vectors", tuple)
     }
 
 
-def _embeddings(model: nn.Module) -> set[int]:
+def _declared(module: nn.Module, name: str, kind: type[Any]) -> Any:
+    """Return what a module declares under a name; a method of that name is something else."""
+    value = getattr(module, name, None)
+    return value if isinstance(value, kind) else kind()
+
+
+def _spared_modules(model: nn.Module) -> set[int]:
+    """Return the `id` of the parameters of embeddings and norms, which may have two axes."""
     from torch import nn
 
+    kinds = nn.Embedding | nn.EmbeddingBag | nn.LayerNorm | nn.RMSNorm
     return {
         id(parameter)
         for module in model.modules()
-        if isinstance(module, nn.Embedding | nn.EmbeddingBag)
+        if isinstance(module, kinds)
         for parameter in module.parameters(recurse=False)
     }
