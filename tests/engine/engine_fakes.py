@@ -61,8 +61,8 @@ def train_rows(*, weighted: bool = False, augment: bool = False, seed: int = 3) 
     )
 
 
-def val_rows() -> TensorBatches:
-    inputs, targets, _ = table(40, seed=2)
+def val_rows(rows: int = 40) -> TensorBatches:
+    inputs, targets, _ = table(rows, seed=2)
     return TensorBatches((inputs,), targets, batch_size=16)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ class Mixable(fakes.Classify):
         return self.loss(outputs, batch.targets, batch.weight), outputs
 
 
+class Unweighted(fakes.Classify):
+    """Looks at no weight, not even at one of zero."""
+
+    def training_step(self, model: nn.Module, batch: Batch) -> tuple[Loss, Tensor]:
+        return super().training_step(model, replace(batch, weight=None))
+
+
 class BadInSecond(fakes.Classify):
     """The loss of the second process alone is bad in its third batch."""
 
@@ -83,6 +91,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "sharded_small": {"strategy": "fsdp"},
     "sharded_adam": {"model": tiny, "strategy": "fsdp", "epochs": 1},
     "few_rows": {"rows": 17, "batch_size": 4, "model": WithBatchNorm, **PLAIN_STEPS},
+    "one_row": {"task": Unweighted, "rows": 1, "val_count": 1, **PLAIN_STEPS},
     "bad_loss": {"task": BadInSecond},
     "refused": {"sharpness": 0.05},
     "loader": {"as_list": True},
@@ -99,6 +108,7 @@ def run(
     rows: int = 90,
     batch_size: int = 16,
     as_list: bool = False,
+    val_count: int = 40,
     **settings: object,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Train a network of its own; return its weights and what was reported."""
@@ -118,7 +128,7 @@ def run(
         network,
         task(),
         list(batches) if as_list else batches,
-        val_batches=fakes.val_rows(),
+        val_batches=fakes.val_rows(val_count),
         settings=fakes.engine(batch_size=batch_size, compile="off", **settings),
         callbacks=[listener],
     )

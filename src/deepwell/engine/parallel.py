@@ -19,7 +19,7 @@ from deepwell.engine.interfaces import TaskLike
 from deepwell.engine.processes import Processes, is_lost_peer, lost_peer
 from deepwell.engine.sharding import shard, whole_tensor
 from deepwell.engine.shared_norm import SharedNorm
-from deepwell.engine.sharing import Filler, share_of
+from deepwell.engine.sharing import Filler, counted, share_of
 from deepwell.types import Batch
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def shared_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:
         with contextlib.nullcontext() if is_last else parallel.silent():
             with trainer.precision.autocast():
                 loss, outputs = trainer.task.training_step(parallel.network, part)
+            loss = counted(loss, part)
             trainer.note(part, loss, outputs, rows=len(batch.targets))
             weight = trainer.processes.total(loss.weight)
             if first is None or total is None:

@@ -61,7 +61,7 @@ class SharedNorm:
         return forward
 
     def _normalise(self, layer: Any, inputs: Tensor) -> Tensor:
-        values = inputs.float()
+        values = inputs if inputs.dtype == torch.float64 else inputs.float()
         over = [0, *range(2, values.ndim)]
         shape = [1, -1] + [1] * (values.ndim - 2)
         share = 1.0 if self.counts else 0.0

@@ -10,6 +10,7 @@ from deepwell.engine.means import RunningMeans
 from deepwell.engine.parallel import Parallel
 from deepwell.engine.precision import Precision
 from deepwell.engine.processes import ALONE
+from deepwell.engine.sharing import counted
 
 
 @torch.no_grad()
@@ -43,6 +44,7 @@ def validate(
         # no inference_mode: what a module caches in it could not be used in training
         with precision.autocast():
             loss, outputs = task.training_step(model, batch)
+        loss = counted(loss, batch)
         means.add(loss, task.scores(outputs, batch.targets), batch.weight)
     model.train(was_training)
     return means.read()
