@@ -148,6 +148,8 @@ class CompilingStep:
         if self._is_whole_tried:
             trainer.state.update.compile()
         trainer.compilation = f"Compiled in {time.perf_counter() - began:.0f} s."
+        if program.is_recorded:
+            trainer.compilation += " A CUDA graph is replayed."
 
     def _join(self, program: Program, trainer: Trainer, rows: Iterator[Batch]) -> Iterator[Batch]:
         """Join gradients and update in one program; the first step has made the state for it."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 
+from deepwell.engine import graphs
 from deepwell.engine.best import copy_weights
 from deepwell.engine.interfaces import TaskLike
 from deepwell.engine.precision import Precision
@@ -59,6 +60,8 @@ class Program:
         self.learned = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._fixed = {n: p for n, p in model.named_parameters() if not p.requires_grad}
         self.buffers = dict(model.named_buffers())
+        self.is_recorded = False
+        """Whether a CUDA graph is replayed."""
         self._compiled: Callable[..., Any] | None = None
         self._shapes: list[torch.Size] = []
 
@@ -73,7 +76,12 @@ class Program:
             # once uncompiled: what modules and tasks make at their first call cannot be traced
             self.run(batch)
             with torch.no_grad():
-                program(self._values(self.learned), self.buffers, batch)
+                known = self._values(self.learned), self.buffers, batch
+                program(*known)
+                if graphs.are_on(batch.targets.device):
+                    with contextlib.suppress(RuntimeError):  # some computations cannot be recorded
+                        program = graphs.Recorded(program, *known)
+        self.is_recorded = isinstance(program, graphs.Recorded)
         self._compiled, self._shapes = program, _shapes(batch)
 
     def untouched(self, batch: Batch) -> AbstractContextManager[None]:
