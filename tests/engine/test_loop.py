@@ -35,8 +35,16 @@ def _fit(
 @pytest.mark.parametrize(
     ("name", "make"),
     [
-        ("sgd", lambda p: torch.optim.SGD(p, lr=0.1, fused=True)),
-        ("adamw", lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.0, fused=True)),
+        ("sgd", lambda p: torch.optim.SGD(p, fused=True)),
+        ("momentum", lambda p: torch.optim.SGD(p, momentum=0.9, fused=True)),
+        ("nesterov", lambda p: torch.optim.SGD(p, momentum=0.9, nesterov=True, fused=True)),
+        ("adagrad", lambda p: torch.optim.Adagrad(p, fused=True)),
+        ("rmsprop", lambda p: torch.optim.RMSprop(p, alpha=0.9, eps=1e-7, foreach=True)),
+        ("adam", lambda p: torch.optim.Adam(p, fused=True)),
+        ("adamw", lambda p: torch.optim.AdamW(p, weight_decay=0.0, fused=True)),
+        ("adamax", lambda p: torch.optim.Adamax(p, foreach=True)),
+        ("nadam", lambda p: torch.optim.NAdam(p, foreach=True)),
+        ("radam", lambda p: torch.optim.RAdam(p, foreach=True)),
     ],
 )
 def test_two_hundred_steps_equal_those_by_hand_bit_for_bit(name: str, make: object):
@@ -84,6 +92,72 @@ def test_accumulated_small_batches_equal_one_large(optimizer: str, weighted: boo
         results.append(weights(model))
     for name, large in results[0].items():
         torch.testing.assert_close(results[1][name], large, rtol=1e-6, atol=1e-6)
+
+
+class _NextToken:
+    """Predicts the token behind each one; what is behind the end of a row counts nothing."""
+
+    score_names = ()
+
+    def training_step(self, model: nn.Module, batch: Batch) -> tuple[Loss, Tensor]:
+        (codes,) = batch.inputs
+        outputs = model(codes)
+        losses = nn.functional.cross_entropy(
+            outputs.transpose(1, 2), (codes + 1) % 11, reduction="none"
+        )
+        counts = (torch.arange(codes.shape[1]) < batch.targets[:, None]).double()
+        if batch.weight is not None:
+            counts = counts * batch.weight[:, None]
+        return Loss((losses * counts).sum(), counts.sum()), outputs
+
+    def scores(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        return {}
+
+
+def _sequences(size: int, *, weighted: bool) -> list[Batch]:
+    """Rows of 1 to 8 tokens; each batch is as long as its longest row."""
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 9, (37,), generator=generator)
+    codes = torch.randint(0, 11, (37, 8), generator=generator)
+    weight = torch.rand(37, generator=generator).double() + 0.1
+    return [
+        Batch(
+            (codes[rows, : int(lengths[rows].max())],),
+            lengths[rows],
+            weight[rows] if weighted else None,
+            torch.arange(37)[rows],
+        )
+        for rows in (slice(first, first + size) for first in range(0, 37, size))
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"clip_norm": 0.05},
+        {"regularisation": {"l1": 0.01, "l2": 0.1}},
+        {"averaging": {"ema_decay": 0.9}},
+        {"sharpness": 0.05},
+    ],
+    ids=["plain", "clipped", "penalised", "averaged", "sharp"],
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_accumulated_padded_sequences_equal_one_large_batch(
+    changes: dict[str, object], weighted: bool
+):
+    results: list[dict[str, Tensor]] = []
+    for size, accumulate in ((40, 1), (7, 6)):  # the last of the small ones has two rows
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Embedding(11, 6), nn.Linear(6, 11)).double()
+        settings = engine(
+            accumulate=accumulate, epochs=3, optimizer="momentum", learning_rate=0.1, **changes
+        )
+        result = fit(model, _NextToken(), _sequences(size, weighted=weighted), settings=settings)
+        assert result.steps == 3
+        results.append(weights(model) | {"loss": torch.tensor(result.history[2]["train"]["loss"])})
+    for name, large in results[0].items():
+        torch.testing.assert_close(results[1][name], large, rtol=0, atol=1e-12)
 
 
 def test_weights_of_zero_do_not_spoil_a_step():
