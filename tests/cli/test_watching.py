@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import small_data
 from command import Refuse, RunCli
 
@@ -47,3 +48,14 @@ def test_contradictions_are_refused(refuse: Refuse, houses: Path):
         "train", houses, "-t", "price", "--find-lr", "--learning-rate=0.1",
         match="leave out one of --find-lr and --learning-rate",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "option", ["--find-lr", "--find-batch-size", "--devices=2", "--folds=3", "--ensemble=2"]
+)
+def test_one_batch_goes_with_nothing_that_needs_more(
+    refuse: Refuse, houses: Path, option: str
+) -> None:
+    name = option.partition("=")[0]
+    options = ("-t", "price", "-m", "mlp", "--device=cpu", "--overfit-batch", option)
+    refuse("train", houses, *options, match=f"leave {name} out")

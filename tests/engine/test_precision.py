@@ -1,6 +1,6 @@
 import pytest
 import torch
-from engine_fakes import Classify, engine
+from engine_fakes import Classify, engine, mlp, table
 from torch import nn
 
 from deepwell.engine import TensorBatches, choose_precision, fit, precision, resolve_device
@@ -87,6 +87,30 @@ def test_matrix_precision_holds_only_inside():
     with chosen.in_force():
         assert torch.get_float32_matmul_precision() == "medium"
     assert torch.get_float32_matmul_precision() == before
+
+
+@pytest.mark.parametrize("kind", ["dense", "convolutional"])
+def test_bfloat16_stays_within_the_bounds_that_are_promised(kind: str):
+    # docs/training.md: a gradient within a tenth in length, a training's loss within a hundredth
+    generator = torch.Generator().manual_seed(0)
+    inputs, targets, _ = table(128)
+    make = mlp if kind == "dense" else _convolutional
+    if kind == "convolutional":
+        inputs = torch.rand(128, 1, 6, 6, generator=generator) + targets.view(-1, 1, 1, 1)
+    rows = TensorBatches((inputs,), targets, batch_size=32, shuffle=True)
+    gradients, losses = [], []
+    for numbers in ("fp32", "bf16"):
+        model, start = make(), torch.cat([p.detach().flatten() for p in make().parameters()])
+        one = {"epochs": 1, "max_steps": 1, "optimizer": "sgd", "schedule": "constant"}
+        settings = engine(precision=numbers, learning_rate=1.0, **one)
+        fit(model, Classify(), rows, settings=settings)
+        after = torch.cat([p.detach().flatten() for p in model.parameters()])
+        gradients.append(start - after)
+        settings = engine(precision=numbers, epochs=6, learning_rate=0.003)
+        losses.append(fit(make(), Classify(), rows, settings=settings).history[-1]["train"]["loss"])
+    assert not torch.equal(gradients[0], gradients[1])
+    assert (gradients[1] - gradients[0]).norm() < 0.1 * gradients[0].norm()
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
 
 
 def test_pictures_learn_in_bfloat16_with_weights_in_32_bits():

@@ -47,7 +47,8 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     batch_size: int = Field(default=128, ge=1)
     """Rows in a batch, for whoever makes the batches out of these settings."""
     accumulate: int = Field(default=1, ge=1)
-    """Batches whose gradients are added up for one optimizer step: less memory, same result."""
+    """Batches whose gradients are added up for one optimizer step: less memory, same result, but
+    for batch normalisation, which measures each batch by itself."""
 
     optimizer: str = "adamw"
     """By name: sgd, momentum, adamw, lion, muon, lbfgs and more, see `deepwell models --parts`."""

@@ -9,9 +9,12 @@ from torch import nn
 
 from deepwell.config import merge
 from deepwell.engine.probing.overfit import Overfit, overfit_batch
+from deepwell.engine.processes import joined_processes
+from deepwell.errors import ConfigError
 from deepwell.workflows.find import training_batches, untrained
 from deepwell.workflows.mapped import prepare_as_asked
 from deepwell.workflows.prepare import Say
+from deepwell.workflows.settings import TrainSettings
 
 
 def overfit(
@@ -39,6 +42,7 @@ def overfit(
         overrides["target"] = (target,) if isinstance(target, str) else tuple(target)
     if isinstance(model, str):
         overrides = merge(overrides, {"model": {"name": model}})
+    refuse_more_than_a_batch(overrides)
     module = model if isinstance(model, nn.Module) else None
     prepared = prepare_as_asked(data, overrides, module=module, say=say or (lambda text: None))
     predictor = untrained(prepared, module)
@@ -49,6 +53,31 @@ def overfit(
         settings=prepared.settings.engine,
         seed=prepared.settings.seed,
     )
+
+
+def refuse_more_than_a_batch(overrides: Mapping[str, Any]) -> None:
+    """Refuse, before the data are read, what has no meaning for one batch and one network.
+
+    Raises:
+        ConfigError: It is asked for.
+
+    Example:
+        >>> refuse_more_than_a_batch({"engine": {"devices": 1}})
+    """
+    settings = TrainSettings.model_validate(overrides)
+    refused = {
+        "--find-lr": settings.find.learning_rate,
+        "--find-batch-size": settings.find.batch_size,
+        "--devices": settings.engine.devices > 1 or not joined_processes().is_alone,
+        "--folds": settings.folds.count > 0,
+        "--ensemble": settings.ensemble > 1,
+    }
+    for name, is_given in refused.items():
+        if is_given:
+            raise ConfigError(
+                f"--overfit-batch trains one network on one batch, in one process, and tries its "
+                f"own rates: leave {name} out."
+            )
 
 
 def verdict(result: Overfit) -> str:
