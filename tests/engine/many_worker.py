@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from many_scenarios import FORMS, ROADS, SCENARIOS, interrupted_run, run
 from safetensors.torch import save_file
 
+from deepwell.engine import checkpoint
 from deepwell.engine.processes import joined_processes
 from deepwell.errors import DeepwellError
 
 
+def write_slowly() -> None:
+    """Let the writer of checkpoints fall behind: nobody may read before it is done."""
+    write = checkpoint._write
+
+    def wait_and_write(*arguments: Any) -> None:
+        time.sleep(0.3)
+        write(*arguments)
+
+    checkpoint._write = wait_and_write
+
+
 def main(folder: Path, names: list[str]) -> None:
     torch.set_num_threads(1)
+    write_slowly()
     processes = joined_processes()
     found: dict[str, object] = {}
     for name in names:

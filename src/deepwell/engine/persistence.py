@@ -155,6 +155,8 @@ class State:
         Raises:
             RunError: It belongs to another training, or is not to be resumed.
         """
+        # the first process may still be writing the last checkpoint of a training before this one
+        self.processes.wait()
         if not checkpoints.resume and checkpoints.paths():
             raise RunError(
                 f"{checkpoints.folder} holds checkpoints already: go on from them with "
