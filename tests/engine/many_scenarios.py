@@ -73,6 +73,17 @@ def tiny() -> nn.Module:
                          nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 3))  # fmt: skip
 
 
+class InDoubles(nn.Module):
+    """The same in 64 bits: Adam divides by gradients, and blows up what 32 bits round away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = tiny().double()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.layers(inputs.double())
+
+
 # Adam makes steps of full size out of the rounding errors of gradients that are zero, such as those
 # of a bias below batch normalisation: momentum shows what is equal and what is not
 PLAIN_STEPS: dict[str, Any] = {"optimizer": "momentum", "learning_rate": 0.05}
@@ -89,7 +100,7 @@ SCENARIOS: dict[str, dict[str, Any]] = {
     "sharded": {"model": tiny, "strategy": "fsdp", "clip_norm": 0.5, "accumulate": 2,
                 "epochs": 2, "averaging": {"ema_decay": 0.9}, **PLAIN_STEPS},
     "sharded_small": {"strategy": "fsdp"},
-    "sharded_adam": {"model": tiny, "strategy": "fsdp", "epochs": 1},
+    "sharded_adam": {"model": InDoubles, "strategy": "fsdp", "epochs": 1},
     "few_rows": {"rows": 17, "batch_size": 4, "model": WithBatchNorm, **PLAIN_STEPS},
     "one_row": {"task": Unweighted, "rows": 1, "val_count": 1, **PLAIN_STEPS},
     "bad_loss": {"task": BadInSecond},

@@ -201,5 +201,5 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_no_rubbish(
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="same name"):
+    with pytest.raises(OutputError, match="file is a file, not a folder"):
         Checkpoints(tmp_path / "file" / "points").save(1, TENSORS, {})
