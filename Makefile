@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# processes that share the tests, each with one thread
+WORKERS ?= 2
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 2)
 # threads that wait for each other sleep soon: other programs may want the cores too
 export GOMP_SPINCOUNT ?= 10000
@@ -25,7 +27,7 @@ demo: $(STAMP) ## Train on houses and on pictures of clothes, and show the repor
 	$(BIN)/python examples/demo.py
 
 test: $(STAMP) ## Run the tests (under ten minutes on two cores)
-	$(BIN)/python -m pytest -m "not slow and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not gpu" -n $(WORKERS) --dist worksteal
 
 test-all: $(STAMP) ## Run all tests, the slow ones too
 	$(BIN)/python -m pytest

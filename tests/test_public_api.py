@@ -32,7 +32,7 @@ OPTIONS = {
         "--kind", "--learning-rate", "--model", "--name", "--nested",
         "--overfit-batch", "--plain", "--runs",
         "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
-        "--threshold", "--time", "--time-limit", "--weight", "DATA",
+        "--threshold", "--time", "--time-limit", "--uncertainty", "--weight", "DATA",
     ],
     "resume": ["--data", "--devices", "--plain", "RUN"],
     "profile": [

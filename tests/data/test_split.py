@@ -315,7 +315,7 @@ def test_wrong_settings_are_explained(settings: dict, message: str) -> None:
         (pl.Series(["a", None, "b", "c"] * 25), "group", "no value in row 2"),
         (pl.Series([1.0, 2.0] * 50), "time", "at least 3 different times. Found: 2"),
         (pl.Series([1, None, 3, 4] * 25), "time", r"no value in row 2 \(25 in all\)"),
-        (pl.Series([0] * 98 + [1, 2]), "time", "Only 1 rows would be in val"),
+        (pl.Series([0] * 98 + [1, 2]), "time", "Only 1 row would be in val"),
     ],
 )
 def test_columns_that_cannot_divide_are_explained(

@@ -132,7 +132,7 @@ def test_seeds_of_a_configuration_are_put_together(runs: Path) -> None:
         (["good-seed0", "good-seed0"], {}, ConfigError, "given twice"),
         (["good-seed0", "good-seed1"], {"by": "confg"}, ConfigError, 'mean "config"'),
         (["good-seed0", "good-seed1"], {"metric": "f1"}, RunError, 'no common metric "f1"'),
-        (["good-seed0", "nowhere"], {}, RunError, "not a run folder"),
+        (["good-seed0", "nowhere"], {}, RunError, "no run folder"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(

@@ -79,8 +79,8 @@ def test_nested_folds_choose_anew_and_only_judge(tmp_path: Path) -> None:
 def test_nested_folds_of_a_race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         running,
-        "ENTRANTS",
-        (
+        "entrants_for",
+        lambda num_rows: (
             Entrant("trees", {"model": {"name": "boosted_trees", "iterations": 5}}),
             Entrant("linear", {"model": {"name": "linear"}}),
         ),

@@ -148,11 +148,37 @@ def test_a_loss_that_trees_do_not_know_leaves_them_out() -> None:
 
 def test_the_time_limit_leaves_out_what_would_not_fit() -> None:
     slow = Entrant("slow", {"model": {"name": "mlp"}, "engine": {"epochs": 5000}})
-    outcome = run(ready(table()), (TREES, slow, LINEAR), limit=0.9)
+    entrants, said = (TREES, slow, LINEAR), [""]
+    outcome = race(ready(table()), given={}, limit=0.9, say=said.append, entrants=entrants)
     assert outcome.results[0].weight == 1.0
     assert outcome.results[1].reason.startswith(("would take", "no time"))
     assert outcome.results[2].reason
     assert "no network was trained in time" in outcome.learned.remark
+
+
+def test_networks_are_trained_on_further_folds_while_there_is_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deepwell.workflows.portfolio._FOLDED_ROWS", 100)
+    outcome = run(ready(table()), (LINEAR,))
+    assert outcome.facts["folds"] == 1
+    assert len(outcome.results[0].predictors) == 1 + 5
+    network = outcome.learned.predictor.model
+    assert [plan.weight for plan in network.settings.members] == pytest.approx([1 / 6] * 6)
+    alone = run(ready(table()), (LINEAR,), limit=1e-9)
+    assert len(alone.results[0].predictors) == 1
+
+
+def test_a_user_goes_over_the_settings_of_an_entrant_but_for_its_model() -> None:
+    entrant = Entrant(
+        "one",
+        {"model": {"name": "mlp"}, "engine": {"epochs": 9}},
+        of_many={"engine": {"epochs": 4}},
+    )
+    given = {"engine": {"epochs": 2}, "model": {"name": "linear"}}
+    assert entrant.settings({}, 1_000)["engine"] == {"epochs": 9}
+    assert entrant.settings({}, 50_000)["engine"] == {"epochs": 4}
+    assert entrant.settings(given, 50_000) == {"model": {"name": "mlp"}, "engine": {"epochs": 2}}
 
 
 def test_settings_of_the_user_hold_for_all_networks() -> None:
@@ -162,7 +188,7 @@ def test_settings_of_the_user_hold_for_all_networks() -> None:
 
 @pytest.fixture
 def tiny_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "ENTRANTS", TINY)
+    monkeypatch.setattr(running, "entrants_for", lambda num_rows: TINY)
 
 
 def train(frame: Any, runs: Path, name: str, say: Callable[[str], None] | None = None) -> Any:

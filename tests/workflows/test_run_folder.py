@@ -151,7 +151,7 @@ def test_a_torn_line_of_metrics_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_no_run_is_refused_with_a_hint(tmp_path: Path) -> None:
     RunFolder.create(tmp_path, "houses", fallback="").set_state("running")
-    with pytest.raises(RunError, match=r'no status.json. Did you mean ".*/houses"'):
+    with pytest.raises(RunError, match=r'no run folder .*/housse. Did you mean ".*/houses"'):
         RunFolder.open(tmp_path / "housse")
 
 

@@ -11,7 +11,7 @@ from deepwell.data import Schema
 from deepwell.workflows.plan import has_images
 from deepwell.workflows.settings import TrainSettings
 
-FEWEST_ROWS = 500
+FEWEST_ROWS = 200
 """With fewer rows their scores differ by chance alone: then a single network is trained."""
 _FOLDED_ROWS = 10_000
 """Up to so many rows each model is trained on folds, which wastes none of them."""
@@ -29,11 +29,13 @@ class Entrant:
         overrides: Settings over those recommended for the model.
         of_many: Further ones where there are many rows: fewer epochs, as each gives many steps.
             What the user asks for goes over those that are not of the model.
+        is_for_many: Whether it takes part where there are many rows.
     """
 
     title: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     of_many: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    is_for_many: bool = True
 
     @property
     def model(self) -> str:
@@ -55,10 +57,23 @@ _FEW_COLUMNS = {
     "min_leaf_rows": 8,
     "l2": 1.0,
 }
+_LINEAR = {
+    "model": {"name": "linear"},
+    "engine": {
+        "optimizer": "lbfgs",
+        "epochs": 10,
+        "regularisation": {"l2": 0.003},
+    },
+}
 
 ENTRANTS = (
     Entrant("boosted_trees, few columns", {"model": _FEW_COLUMNS}),
+    Entrant(
+        "boosted_trees, slow",
+        {"model": {**_FEW_COLUMNS, "max_leaves": 31, "learning_rate": 0.03}},
+    ),
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
+    Entrant("linear", _LINEAR, is_for_many=False),
     Entrant(
         "realmlp",
         {
@@ -73,9 +88,19 @@ ENTRANTS = (
         {"model": {"name": "tabm"}},
         of_many={"model": {"name": "tabm", "num_members": 8}, "engine": {"epochs": 12}},
     ),
-    Entrant("mlp", {"model": {"name": "mlp"}}),
+    Entrant("mlp", {"model": {"name": "mlp"}}, is_for_many=False),
 )
 """In the order in which they are trained: what is quick and usually good comes first."""
+
+
+def entrants_for(num_rows: int) -> tuple[Entrant, ...]:
+    """Return the models that compete on so many rows.
+
+    Example:
+        >>> [entrant.title for entrant in entrants_for(50_000)][-2:]
+        ['realmlp', 'tabm']
+    """
+    return tuple(one for one in ENTRANTS if one.is_for_many or num_rows <= MANY_ROWS)
 
 
 def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: int) -> bool:

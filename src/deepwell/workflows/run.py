@@ -28,7 +28,7 @@ from deepwell.workflows.finish import TrainResult, finish, save_model
 from deepwell.workflows.learn import Learned, assemble, fit_encoders, learn
 from deepwell.workflows.many import tell_summary
 from deepwell.workflows.members import Members
-from deepwell.workflows.portfolio import ENTRANTS, Entrant
+from deepwell.workflows.portfolio import Entrant, entrants_for
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.race import race
 from deepwell.workflows.seen_rows import write_seen_rows
@@ -145,7 +145,8 @@ def _compete(run: RunFolder, prepared: Prepared, callbacks: Sequence[object], sa
     kept["engine"] = {k: v for k, v in kept.get("engine", {}).items() if k != "loggers"}
     alone = Entrant(settings.model.name, {"model": settings.model.plain()})
     limit = settings.time_limit if is_race else float("inf")
-    entrants = ENTRANTS if is_race else (alone,)
+    num_rows = len(prepared.train) + len(prepared.val)
+    entrants = entrants_for(num_rows) if is_race else (alone,)
     outcome = race(
         prepared,
         given=kept,
