@@ -163,8 +163,8 @@ def test_networks_are_trained_on_further_folds_while_there_is_time(
     outcome = run(ready(table()), (LINEAR,))
     assert outcome.facts["folds"] == 1
     assert len(outcome.results[0].predictors) == 1 + 5
-    network = outcome.learned.predictor.model
-    assert [plan.weight for plan in network.settings.members] == pytest.approx([1 / 6] * 6)
+    members = outcome.learned.predictor.recipe.settings["members"]
+    assert [plan["weight"] for plan in members] == pytest.approx([1 / 6] * 6)
     alone = run(ready(table()), (LINEAR,), limit=1e-9)
     assert len(alone.results[0].predictors) == 1
 
@@ -188,7 +188,7 @@ def test_settings_of_the_user_hold_for_all_networks() -> None:
 
 @pytest.fixture
 def tiny_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "entrants_for", lambda num_rows: TINY)
+    monkeypatch.setattr(running, "entrants_for", lambda num_rows, has_classes: TINY)
 
 
 def train(frame: Any, runs: Path, name: str, say: Callable[[str], None] | None = None) -> Any:

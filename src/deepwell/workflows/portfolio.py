@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from deepwell.config import merge
 from deepwell.data import Schema
@@ -29,13 +29,14 @@ class Entrant:
         overrides: Settings over those recommended for the model.
         of_many: Further ones where there are many rows: fewer epochs, as each gives many steps.
             What the user asks for goes over those that are not of the model.
-        is_for_many: Whether it takes part where there are many rows.
+        of_unfolded: Whether it takes part where rows are too many for folds, and time is short:
+            "always", "never", or with "classes" only.
     """
 
     title: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     of_many: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    is_for_many: bool = True
+    of_unfolded: Literal["always", "classes", "never"] = "always"
 
     @property
     def model(self) -> str:
@@ -73,7 +74,7 @@ ENTRANTS = (
         {"model": {**_FEW_COLUMNS, "max_leaves": 31, "learning_rate": 0.03}},
     ),
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
-    Entrant("linear", _LINEAR, is_for_many=False),
+    Entrant("linear", _LINEAR, of_unfolded="never"),
     Entrant(
         "realmlp",
         {
@@ -87,20 +88,23 @@ ENTRANTS = (
         "tabm",
         {"model": {"name": "tabm"}},
         of_many={"model": {"name": "tabm", "num_members": 8}, "engine": {"epochs": 12}},
+        of_unfolded="classes",
     ),
-    Entrant("mlp", {"model": {"name": "mlp"}}, is_for_many=False),
+    Entrant("mlp", {"model": {"name": "mlp"}}, of_unfolded="never"),
 )
 """In the order in which they are trained: what is quick and usually good comes first."""
 
 
-def entrants_for(num_rows: int) -> tuple[Entrant, ...]:
+def entrants_for(num_rows: int, *, has_classes: bool) -> tuple[Entrant, ...]:
     """Return the models that compete on so many rows.
 
     Example:
-        >>> [entrant.title for entrant in entrants_for(50_000)][-2:]
+        >>> [entrant.title for entrant in entrants_for(50_000, has_classes=True)][-2:]
         ['realmlp', 'tabm']
     """
-    return tuple(one for one in ENTRANTS if one.is_for_many or num_rows <= MANY_ROWS)
+    kinds = ("always", "classes") if has_classes else ("always",)
+    is_folded = num_rows <= _FOLDED_ROWS
+    return tuple(one for one in ENTRANTS if is_folded or one.of_unfolded in kinds)
 
 
 def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: int) -> bool:

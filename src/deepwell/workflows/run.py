@@ -146,7 +146,8 @@ def _compete(run: RunFolder, prepared: Prepared, callbacks: Sequence[object], sa
     alone = Entrant(settings.model.name, {"model": settings.model.plain()})
     limit = settings.time_limit if is_race else float("inf")
     num_rows = len(prepared.train) + len(prepared.val)
-    entrants = entrants_for(num_rows) if is_race else (alone,)
+    has_classes = prepared.task.name != "regression"
+    entrants = entrants_for(num_rows, has_classes=has_classes) if is_race else (alone,)
     outcome = race(
         prepared,
         given=kept,
