@@ -14,7 +14,7 @@ import pytest
 import small_data
 
 import deepwell
-from deepwell.errors import ConfigError, ModelError
+from deepwell.errors import ConfigError, ModelError, TrainingError
 from deepwell.files import sha256
 from deepwell.runs import RunFolder
 from deepwell.workflows import run as running
@@ -167,6 +167,16 @@ def test_networks_are_trained_on_further_folds_while_there_is_time(
     assert [plan["weight"] for plan in members] == pytest.approx([1 / 6] * 6)
     alone = run(ready(table()), (LINEAR,), limit=1e-9)
     assert len(alone.results[0].predictors) == 1
+
+
+def test_a_further_fold_that_fails_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise TrainingError("The loss is not a finite number.")
+
+    monkeypatch.setattr("deepwell.workflows.portfolio._FOLDED_ROWS", 100)
+    monkeypatch.setattr("deepwell.workflows.race._fold", broken)
+    outcome = run(ready(table()), (LINEAR,))
+    assert len(outcome.results[0].predictors) == 1
 
 
 def test_a_user_goes_over_the_settings_of_an_entrant_but_for_its_model() -> None:

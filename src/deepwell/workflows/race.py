@@ -457,7 +457,8 @@ def _learn_all_rows(kept: Sequence[Result], contest: _Contest, left: float) -> N
     for result in sorted(kept, key=lambda result: (result.is_network, -result.weight)):
         began = time.perf_counter()
         if result.is_network:
-            _join(result, contest, parts, left)
+            if not _join(result, contest, parts, left):
+                return
         elif result.seconds * NUM_FOLDS <= left:
             numbered = enumerate(parts)
             result.predictors[:] = [_fold(result.entrant, contest, p, n)[0] for n, p in numbered]
@@ -467,19 +468,29 @@ def _learn_all_rows(kept: Sequence[Result], contest: _Contest, left: float) -> N
 
 def _join(
     result: Result, contest: _Contest, parts: Sequence[NDArray[np.int64]], left: float
-) -> None:
-    """Train a network on further folds; one that does not end in time is given up."""
+) -> bool:
+    """Train a network on further folds; one that fails or does not end in time is given up.
+
+    Returns:
+        False if Ctrl-C was pressed: what there is is kept, and nothing more is trained.
+    """
     single = result.seconds
     for number, held_out in enumerate(parts, start=1):
         if single > left:
-            return
+            break
         began = time.perf_counter()
         deadline = Deadline(left)
-        predictor, fit = _fold(result.entrant, contest, held_out, number, deadline)
-        if deadline.is_over or fit.interrupted:
-            return
+        try:
+            predictor, fit = _fold(result.entrant, contest, held_out, number, deadline)
+        except DeepwellError:  # the model answers without it
+            break
+        if fit.interrupted:
+            return False
+        if deadline.is_over:
+            break
         result.predictors.append(predictor)
         left -= time.perf_counter() - began
+    return True
 
 
 def _fold(
