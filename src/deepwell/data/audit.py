@@ -33,11 +33,13 @@ class GivenTest:
         rows: The test rows.
         left_out: Training rows that were left out because they are copies of test rows.
         near: How many of these are changed copies.
+        ordinary: Training rows that equal a test row and remain, because that is ordinary here.
     """
 
     rows: Table
     left_out: int = 0
     near: int = 0
+    ordinary: int = 0
 
 
 def audit(table: Table, schema: Schema, splits: Splits, *, given: GivenTest | None = None) -> Json:
@@ -86,7 +88,8 @@ def _copies(table: Table, copies: Copies, sides: NDArray[np.int8], given: GivenT
         "near": copies.near,
         "groups": int((np.unique(copies.groups, return_counts=True)[1] > 1).sum()),
         "crossing": len(np.unique(edges.second[crosses])),
-        "ordinary": copies.ordinary,
+        "ordinary": copies.ordinary or bool(given and given.ordinary),
+        "equal_to_test": given.ordinary if given else 0,
         "given_up": copies.given_up,
         "left_out": given.left_out if given else 0,
         "left_out_near": given.near if given else 0,
@@ -226,6 +229,7 @@ def _on_copies(copies: Json, method: str) -> str:
     tail = f"; {left_out:,} training rows were copies of test rows and are left out" * (
         left_out > 0
     )
+    tail += _equal_to_test(copies["equal_to_test"])
     if not found:
         what = "copy" if copies["search"] == "near" else "exact copy"
         return f"Split checked: no row is a {what} of another{tail}.".replace("a exact", "an exact")
@@ -243,3 +247,10 @@ def _on_copies(copies: Json, method: str) -> str:
         "group": "because the groups decide",
     }.get(method, "although they should not")
     return f"{start}; {crossing:,} on another side than their row, {reason}{tail}."
+
+
+def _equal_to_test(rows: int) -> str:
+    if not rows:
+        return ""
+    what = "training row equals" if rows == 1 else "training rows equal"
+    return f"; {rows:,} {what} a test row and stay: equal rows are ordinary here"

@@ -28,10 +28,12 @@ SECOND_LOOK = "These are test rows of the run; that they were scored could not b
 def write_seen_rows(run: RunFolder, prepared: Prepared) -> None:
     """Write the sorted hashes of the rows of training and validation, and those of the test rows.
 
-    Where so few combinations of inputs exist that equal rows must occur, nothing is written:
+    Where so few combinations of inputs exist that equal rows are ordinary, nothing is written:
     there, an equal row is not the same row.
     """
-    if repeats_are_ordinary(prepared.schema.inputs, sum(prepared.num_rows.values())):
+    found = (prepared.audit.get("copies") or {}).get("ordinary")
+    num_rows = sum(prepared.num_rows.values())
+    if found or repeats_are_ordinary(prepared.schema.inputs, num_rows):
         return
     sides = {FILE_NAME: (prepared.train, prepared.val), TESTED: (prepared.test,)}
     for name, tables in sides.items():
