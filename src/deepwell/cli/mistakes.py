@@ -8,9 +8,13 @@ from typing import Any
 
 from deepwell.errors import did_you_mean
 
-KINDS = {"integer": ("a whole number", "20"), "float": ("a number", "0.01")}
+KINDS = {
+    "integer": ("a whole number", "20"),
+    "number": ("a number", "0.01"),
+    "float": ("a number", "0.01"),
+}
 """Type of an option, as the parser calls it → as we call it, and an example."""
-NOT_VALID = re.compile(r"is not a valid (\w+)")
+NOT_VALID = re.compile(r"\bvalid (\w+)")
 
 
 def usage_sentence(error: Any, words: Sequence[str]) -> str | None:
@@ -73,7 +77,7 @@ def _wrong_value(error: Any, words: Sequence[str]) -> str:
     given = _given(param.opts, words)
     if not kind:
         return f"{name}: {error.message.rstrip('.')}."
-    return f"{name} takes {kind}, as in {name} {example}. Got: {given or error.message}."
+    return f"{name} takes {kind}, as in {name} {example}. Got: {given or 'nothing'}."
 
 
 def _given(names: Sequence[str], words: Sequence[str]) -> str:

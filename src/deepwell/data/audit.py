@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepwell.data.copies.edges import Edges
 from deepwell.data.copies.find import Copies
 from deepwell.data.kinds import KINDS
+from deepwell.data.kinds.base import shorten
 from deepwell.data.kinds.date import moments
 from deepwell.data.schema import Schema
 from deepwell.data.split import Splits
@@ -20,6 +21,7 @@ from deepwell.data.table import Table
 
 MAX_EXAMPLES = 8
 MAX_CLASSES = 20
+LONGEST = 60
 SIDES = ("train", "val", "test")
 
 Json = dict[str, Any]
@@ -67,6 +69,8 @@ def audit(table: Table, schema: Schema, splits: Splits, *, given: GivenTest | No
     for index, rows in enumerate(splits.sides.values()):
         sides[rows] = index
     copies = _copies(table, splits.copies, sides, given)
+    for pair in copies["examples"]:
+        pair["names"] = _names(table, schema, pair["rows"])
     group = _group(table, schema, sides, given)
     time = _time(table, schema, splits, given)
     result: Json = {
@@ -117,6 +121,19 @@ def _examples(
         }
         for i in order
     ]
+
+
+def _names(table: Table, schema: Schema, ids: list[int]) -> list[str]:
+    """Return what rows are called: their identifier, such as a file, or how their text begins."""
+    columns = [c for c in schema.columns if c.role == "id"]
+    columns += [c for c in schema.columns if c.kind == "text" and c.role == "input"]
+    for column in columns:
+        values = table.columns.get(column.name)
+        if isinstance(values, pl.Series):
+            places = [int(np.flatnonzero(table.ids == one)[0]) for one in ids]
+            texts = [str(values[place] or "") for place in places]
+            return [shorten(" ".join(text.split()), LONGEST) for text in texts]
+    return ["" for _ in ids]
 
 
 def _group(

@@ -23,8 +23,8 @@ def decided_lines(decision: Json | None) -> list[str]:
         >>> reached = {"value": 0.92, "low": 0.88, "high": 0.95, "rows": 200}
         >>> parts = {"price": {**reached, "width": 31.5}}
         >>> kept = {"promised": 0.9, "kind": "absolute", "reached": reached, "parts": parts}
-        >>> decided_lines({"coverage": kept})[0][:46]
-        'Coverage: 90\u202f% was promised, 92.0\u202f% [88.0 –'
+        >>> decided_lines({"coverage": kept})[0].partition(";")[2]
+        ' mean width 31.5.'
     """
     if not decision:
         return []

@@ -79,8 +79,10 @@ def _audit(audit: Json) -> dict[str, Any] | None:
         "examples": [
             {
                 "rows": [
-                    f"row {count(row)} ({PARTS[side]})"
-                    for row, side in zip(pair["rows"], pair["sides"], strict=True)
+                    f"row {count(row)} ({PARTS[side]})" + (f": {shortened(name, 60)}" * bool(name))
+                    for row, side, name in zip(
+                        pair["rows"], pair["sides"], pair.get("names") or ("", ""), strict=True
+                    )
                 ],
                 "what": shortened(pair["what"], 160),
             }
