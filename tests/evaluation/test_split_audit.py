@@ -41,7 +41,9 @@ def test_counts_and_examples_are_shown(tmp_path: Path) -> None:
     assert rows == ["row 12 (training)", "row 1,980 (training)"]
 
 
-def test_copies_are_called_by_name_and_rows_that_equal_test_rows_are_counted(tmp_path: Path) -> None:
+def test_copies_are_called_by_name_and_rows_that_equal_test_rows_are_counted(
+    tmp_path: Path,
+) -> None:
     pair = {**AUDIT["copies"]["examples"][0], "names": ["cat/1.png", "cat/2.png"]}
     copies = {**AUDIT["copies"], "left_out": 0, "equal_to_test": 1234, "examples": [pair]}
     chapter = split_chapter(Record(tmp_path, data={**DATA, "audit": {**AUDIT, "copies": copies}}))
