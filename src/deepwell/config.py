@@ -128,8 +128,8 @@ def explain(model: type[BaseModel], error: ValidationError, group: str = "") -> 
     if detail["type"] == "value_error" and not parts:
         return ConfigError(message)
     if detail["type"] in ("model_type", "model_attributes_type"):
-        group = _group(model, detail, last=True)
-        example = next(iter(group.model_fields))
+        inner = _group(model, detail, last=True)
+        example = next(iter(inner.model_fields))
         message = f"This is a group: set what is in it, such as {path}.{example}"
     if detail["type"] == "missing" and parts and parts[-1].isdigit():
         path, message = path.rpartition(".")[0], "There are too few values in the list"
