@@ -121,7 +121,7 @@ def test_a_stopped_cross_validation_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(table(), tmp_path / "whole", folds={"count": 3})
-    from deepwell.workflows import race as module
+    from deepwell.workflows import contest as module
 
     learn = module.learn
     calls: list[int] = []

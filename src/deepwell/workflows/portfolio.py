@@ -13,9 +13,9 @@ from deepwell.workflows.settings import TrainSettings
 
 FEWEST_ROWS = 200
 """With fewer rows their scores differ by chance alone: then a single network is trained."""
-_FOLDED_ROWS = 10_000
-"""Up to so many rows each model is trained on folds, which wastes none of them."""
 NUM_FOLDS = 5
+_FEW_ROWS = 10_000
+"""Up to so many rows there is time for models that are seldom the best."""
 MANY_ROWS = 20_000
 """From so many rows on a network needs fewer epochs."""
 
@@ -29,14 +29,14 @@ class Entrant:
         overrides: Settings over those recommended for the model.
         of_many: Further ones where there are many rows: fewer epochs, as each gives many steps.
             What the user asks for goes over those that are not of the model.
-        of_unfolded: Whether it takes part where rows are too many for folds, and time is short:
-            "always", "never", or with "classes" only.
+        beyond_few: Whether it takes part where rows are more than few, and time is short: "always",
+            "never", or with "classes" only.
     """
 
     title: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     of_many: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    of_unfolded: Literal["always", "classes", "never"] = "always"
+    beyond_few: Literal["always", "classes", "never"] = "always"
 
     @property
     def model(self) -> str:
@@ -74,7 +74,7 @@ ENTRANTS = (
         {"model": {**_FEW_COLUMNS, "max_leaves": 31, "learning_rate": 0.03}},
     ),
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
-    Entrant("linear", _LINEAR, of_unfolded="never"),
+    Entrant("linear", _LINEAR, beyond_few="never"),
     Entrant(
         "realmlp",
         {
@@ -88,9 +88,9 @@ ENTRANTS = (
         "tabm",
         {"model": {"name": "tabm"}},
         of_many={"model": {"name": "tabm", "num_members": 8}, "engine": {"epochs": 12}},
-        of_unfolded="classes",
+        beyond_few="classes",
     ),
-    Entrant("mlp", {"model": {"name": "mlp"}}, of_unfolded="never"),
+    Entrant("mlp", {"model": {"name": "mlp"}}, beyond_few="never"),
 )
 """In the order in which they are trained: what is quick and usually good comes first."""
 
@@ -103,8 +103,8 @@ def entrants_for(num_rows: int, *, has_classes: bool) -> tuple[Entrant, ...]:
         ['realmlp', 'tabm']
     """
     kinds = ("always", "classes") if has_classes else ("always",)
-    is_folded = num_rows <= _FOLDED_ROWS
-    return tuple(one for one in ENTRANTS if is_folded or one.of_unfolded in kinds)
+    are_few = num_rows <= _FEW_ROWS
+    return tuple(one for one in ENTRANTS if are_few or one.beyond_few in kinds)
 
 
 def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: int) -> bool:
@@ -122,11 +122,10 @@ def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: in
         and not choice.options
         and not has_images(schema)
         and num_train + num_val >= FEWEST_ROWS
-        and (num_val > 0 or num_folds(num_train, schema) > 1)
+        and (num_val > 0 or num_folds(schema) > 1)
     )
 
 
-def num_folds(num_rows: int, schema: Schema) -> int:
+def num_folds(schema: Schema) -> int:
     """Return how many folds each model is trained on; 1 stands for the validation rows as given."""
-    is_ordered = schema.name_of("time") is not None
-    return 1 if is_ordered or num_rows > _FOLDED_ROWS else NUM_FOLDS
+    return NUM_FOLDS if schema.name_of("time") is None else 1
