@@ -147,6 +147,14 @@ def test_where_nothing_can_be_learned_no_other_model_is_recommended() -> None:
     assert set(told) == {"noise_floor"}
 
 
+def test_answers_that_a_threshold_chose_are_not_called_weak() -> None:
+    told = evaluation(net=5.0, constant=10.0, boosting=3.0, linear=3.1)
+    measured = {"scores": {"train": score(5.0)}}
+    assert "underfitting" in found(evaluation=told, measured=measured)
+    chosen = {**told, "decision": {"answers": {"before": {}, "after": {}}}}
+    assert found(evaluation=chosen, measured=measured) == {}
+
+
 def test_a_linear_network_behind_ridge_regression_is_told_to_train_on() -> None:
     told = evaluation(net=5.0, constant=10.0, linear=4.0)
     config = "[model]\nname = 'linear'\n[engine]\nepochs = 3\n"
