@@ -84,7 +84,7 @@ def test_nested_folds_of_a_race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         running,
         "entrants_for",
-        lambda num_rows, has_classes: (
+        lambda task, rows: (
             Entrant("trees", {"model": {"name": "boosted_trees", "iterations": 5}}),
             Entrant("linear", {"model": {"name": "linear"}}),
         ),

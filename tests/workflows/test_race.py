@@ -19,7 +19,7 @@ from deepwell.files import sha256
 from deepwell.runs import RunFolder
 from deepwell.workflows import contest
 from deepwell.workflows import run as running
-from deepwell.workflows.portfolio import Entrant, num_folds
+from deepwell.workflows.portfolio import Entrant, entrants_for, num_folds
 from deepwell.workflows.prepare import Prepared, prepare
 from deepwell.workflows.race import Race, race
 from deepwell.workflows.settings import TrainSettings
@@ -194,9 +194,30 @@ def test_settings_of_the_user_hold_for_all_networks() -> None:
     assert [len(result.fit.history) for result in outcome.results if result.fit] == [2, 2]
 
 
+def test_trees_learn_the_logarithm_of_sums_of_money(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    sizes = {"y": table()["y"].to_numpy(), "price": np.exp(rng.normal(8, 1, ROWS)).round(2)}
+    chosen = {}
+    for name, column in sizes.items():
+        prepared = ready(table().drop("y").with_columns(pl.Series(name, column)), name)
+        competing = entrants_for(prepared.task, prepared.train)
+        chosen[name] = [one for one in competing if one.title.startswith("boosted_trees, ")]
+    assert [one.title for one in chosen["y"]] == [
+        "boosted_trees, few columns",
+        "boosted_trees, slow",
+    ]
+    logarithm = chosen["price"][1]
+    assert logarithm.title == "boosted_trees, logarithm"
+    outcome = run(prepared, (logarithm,))
+    answers = outcome.learned.predictor.predict(prepared.test)
+    assert answers["price"].min() > 0
+    outcome.learned.predictor.save(tmp_path / "model", golden=prepared.train)
+    assert deepwell.load(tmp_path / "model").predict(prepared.test).equals(answers)
+
+
 @pytest.fixture
 def tiny_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "entrants_for", lambda num_rows, has_classes: TINY)
+    monkeypatch.setattr(running, "entrants_for", lambda task, rows: TINY)
 
 
 def train(frame: Any, runs: Path, name: str, say: Callable[[str], None] | None = None) -> Any:

@@ -192,7 +192,7 @@ def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
             "several models are blended."
         )
     if module is None and asked.model.name != "auto":
-        resolve_model(asked.model.name, asked.model.options)
+        resolve_model(asked.model.name, asked.model.options, group="model")
 
 
 def pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:

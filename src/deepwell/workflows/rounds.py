@@ -19,6 +19,8 @@ from deepwell.workflows.lanes import Lanes
 from deepwell.workflows.portfolio import Entrant
 
 BY_CTRL_C = "stopped by Ctrl-C"
+LEAST_SHARE = 0.05
+"""Share in the blend from which a model goes on where time is short."""
 ENOUGH_ROWS = 1_000
 """Rows that should judge: a model with fewer parts than others is left out for their sake."""
 
@@ -172,7 +174,7 @@ class Rounds:
         weights = choose_weights(answers, truth, task=task, schema=schema)
         order = sorted(range(len(alive)), key=lambda p: (weights[p], -alive[p].mean_seconds))
         for place in order[:-1]:
-            if self._fits() or (weights[place] > 0 and not self._needs_all):
+            if self._fits() or (weights[place] >= LEAST_SHARE and not self._needs_all):
                 return
             words = f"the first of {self._num_parts} folds showed little gain, and time is short"
             self._leave_out(alive[place], words)

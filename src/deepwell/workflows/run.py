@@ -146,10 +146,9 @@ def _compete(run: RunFolder, prepared: Prepared, callbacks: Sequence[object], sa
     kept["engine"] = {k: v for k, v in kept.get("engine", {}).items() if k != "loggers"}
     alone = Entrant(settings.model.name, {"model": settings.model.plain()})
     limit = settings.time_limit if is_race else float("inf")
-    num_rows = len(prepared.train) + len(prepared.val)
-    has_classes = prepared.task.name != "regression"
+    rows = prepared.train.concat(prepared.val)
     _number_trainings(callbacks, settings, done=len(list(run.members.glob("*.json"))))
-    entrants = entrants_for(num_rows, has_classes=has_classes) if is_race else (alone,)
+    entrants = entrants_for(prepared.task, rows) if is_race else (alone,)
     outcome = race(
         prepared,
         given=kept,
