@@ -142,6 +142,19 @@ def test_later_rows_that_no_model_answers_are_not_called_overfitting() -> None:
     assert "later_rows_differ" not in found(evaluation=told, measured=measured, data=by_time)
 
 
+def test_where_nothing_can_be_learned_no_other_model_is_recommended() -> None:
+    told = found(evaluation=evaluation(net=10.5, constant=10.0, linear=9.95, boosting=9.9))
+    assert set(told) == {"noise_floor"}
+
+
+def test_answers_that_a_threshold_chose_are_not_called_weak() -> None:
+    told = evaluation(net=5.0, constant=10.0, boosting=3.0, linear=3.1)
+    measured = {"scores": {"train": score(5.0)}}
+    assert "underfitting" in found(evaluation=told, measured=measured)
+    chosen = {**told, "decision": {"answers": {"before": {}, "after": {}}}}
+    assert found(evaluation=chosen, measured=measured) == {}
+
+
 def test_a_linear_network_behind_ridge_regression_is_told_to_train_on() -> None:
     told = evaluation(net=5.0, constant=10.0, linear=4.0)
     config = "[model]\nname = 'linear'\n[engine]\nepochs = 3\n"
@@ -161,6 +174,23 @@ def test_a_bad_number_is_a_rate_too_high() -> None:
     finding = found("[engine]\nlearning_rate = 0.1\n", status=status)["rate_too_high"]
     assert finding.evidence == "The loss is not a finite number."
     assert "engine.learning_rate=0.01" in finding.action
+
+
+@pytest.mark.parametrize(("update", "is_found"), [(2e-6, True), (5e-5, False)])
+def test_a_rate_far_too_low_is_found_though_dropout_moves_the_loss(
+    update: float, is_found: bool
+) -> None:
+    noisy = [1.22, 1.21, 1.2, 1.205, 1.21, 1.2, 1.21]
+    layers = [{"name": name, "kind": "Linear", "update": update} for name in "abc"]
+    looks = [{"kind": "health", "step": step, "layers": layers} for step in (1, 10, 40)]
+    told = evaluation(net=1.3, constant=1.2, boosting=0.3)
+    names = found(
+        lines=[*looks, *losses(noisy, noisy)],
+        evaluation=told,
+        measured={"scores": {"train": score(1.3)}},
+    )
+    assert ("rate_too_low" in names) == is_found
+    assert ("underfitting" in names) == (not is_found)
 
 
 def test_power_law_is_recovered() -> None:

@@ -32,6 +32,29 @@ def decided_lines(decision: Json | None) -> list[str]:
     return [line for line in lines if line]
 
 
+def answers_remark(decision: Json | None) -> str:
+    """Say that answers chosen for another end cost accuracy, or "" where they do not.
+
+    The simple models beside it answer the likelier class, so their accuracy is no fair measure.
+
+    Args:
+        decision: `decision` of evaluation.json, or None.
+
+    Example:
+        >>> answers = {"before": {"accuracy": 0.82}, "after": {"accuracy": 0.78}}
+        >>> answers_remark({"answers": answers})[:49]
+        'Its answers were chosen for another end than accu'
+    """
+    answers = (decision or {}).get("answers") or {}
+    before, after = ((answers.get(when) or {}).get("accuracy") for when in ("before", "after"))
+    if not (is_number(before) and is_number(after)) or after >= before:
+        return ""
+    return (
+        f"Its answers were chosen for another end than accuracy, which is {percent(after)} by that "
+        f"and was {percent(before)} before; the simple models answer the likelier class."
+    )
+
+
 def _calibrated(decision: Json) -> str:
     pair = decision.get("probabilities")
     if not pair or not decision.get("calibrator"):
@@ -76,7 +99,8 @@ def _covered(coverage: Json | None) -> list[str]:
     reached = coverage["reached"]
     price = ""
     if is_classes:
-        price = f"; {number(coverage['size'], 3)} classes in a set on average"
+        size = number(coverage["size"], 3)
+        price = f"; {size} {'class' if size == '1' else 'classes'} in a set on average"
     elif len(coverage["parts"]) == 1:
         width = next(iter(coverage["parts"].values()))["width"]
         price = f"; mean width {number(width, 3)}"
@@ -84,6 +108,8 @@ def _covered(coverage: Json | None) -> list[str]:
         f"Coverage: {percent(coverage['promised'], 0)} was promised, {_share(reached)} of "
         f"{plural(reached['rows'], 'truth')} lie inside{price}."
     ]
+    if is_number(reached.get("high")) and reached["high"] < coverage["promised"]:
+        lines[0] += " That falls short: these rows differ from the validation rows."
     if coverage.get("per_class") or (not is_classes and len(coverage["parts"]) > 1):
         each = [f"{name} {_share(one)}" for name, one in coverage["parts"].items()]
         lines.append(f"Coverage of each: {', '.join(each)}.")

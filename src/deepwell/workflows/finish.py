@@ -16,6 +16,7 @@ from deepwell.data import Schema, Table
 from deepwell.evaluation import Evaluation, evaluate, fit_baselines
 from deepwell.evaluation import report as report_page
 from deepwell.evaluation.decided import judge_decision
+from deepwell.evaluation.decided_words import answers_remark
 from deepwell.evaluation.diagnosis.storing import renew
 from deepwell.evaluation.looks import count_siblings
 from deepwell.evaluation.stored import write_answers
@@ -92,8 +93,7 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
     evaluation = replace(evaluation, rows=prepared.num_rows)
     if learned.remark:
         evaluation = replace(evaluation, verdict=f"{evaluation.verdict} {learned.remark}")
-    scores = evaluation.to_json()
-    scores["decision"] = judge_decision(
+    decision = judge_decision(
         learned.predictor.decision,
         task,
         task.truth(prepared.test),
@@ -101,6 +101,11 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
         weight=_weight(prepared.test, schema),
         settings=settings.evaluation,
     )
+    remark = answers_remark(decision)
+    if remark:
+        evaluation = replace(evaluation, verdict=f"{evaluation.verdict} {remark}")
+    scores = evaluation.to_json()
+    scores["decision"] = decision
     scores["uncertainty"] = judge(prepared, learned.predictor, undecided)
     scores |= judge_parts(prepared, predictions)
     columns = learned.predictor.answer_columns(predictions)

@@ -99,6 +99,8 @@ def _interval(symptoms: Symptoms, score: Score) -> str:
 def underfitting(symptoms: Symptoms) -> Finding | None:
     """Find a network that answers its own rows worse than others answer new ones."""
     train, constant = symptoms.error("train"), symptoms.error("constant")
+    if symptoms.answers_are_chosen:
+        return None
     if train is None or constant is None or _falling_share(symptoms) >= STILL_FALLING:
         return None
     others = {name: symptoms.error(name) for name in ("boosting", "linear")}

@@ -13,6 +13,8 @@ WILD_UPDATE = 0.1
 """Change of the weights in one step over their size: a tenth and more is no small step."""
 TINY_UPDATE = 1e-4
 """Below this the weights hardly change in hundreds of steps."""
+HARDLY_ANY_UPDATE = 1e-5
+"""Below this no epoch shows whether the loss falls."""
 ALIVE, KILLED = 0.3, 0.9
 """Share of dead units of a layer at the first step and at the last."""
 SPIKE = 1.5
@@ -119,9 +121,9 @@ def rate_too_low(symptoms: Symptoms) -> Finding | None:
     peak = max(updates, default=1.0)
     if peak >= TINY_UPDATE or len(losses) < 2 or losses[0] <= 0:
         return None
-    falls = [a > b for a, b in pairwise(losses)]
-    is_steady = sum(falls) >= 0.7 * len(falls)
-    if not is_steady or losses[-1] < 0.5 * losses[0]:
+    is_steady = _falls_steadily(losses) or _falls_steadily(symptoms.losses("val"))
+    # dropout moves the loss of the training rows more than steps so small do
+    if not (is_steady or peak < HARDLY_ANY_UPDATE) or losses[-1] < 0.5 * losses[0]:
         return None
     rate = rate_of(symptoms)
     return Finding(
@@ -129,12 +131,17 @@ def rate_too_low(symptoms: Symptoms) -> Finding | None:
         title="The learning rate is too low.",
         severity="problem",
         evidence=f"In one step the weights change by {percent(peak, 4)} of their size at the most; "
-        f"0.1 to 1\u202f% is usual. In {plural(len(losses), 'epoch')} the training loss only fell "
+        f"0.1 to 1\u202f% is usual. In {plural(len(losses), 'epoch')} the training loss only went "
         f"from {number(losses[0])} to {number(losses[-1])}.",
         cause="Steps so small need many times as many epochs."
         + (f" The rate is {number(rate, 3)}." if rate else ""),
         action=symptoms.retrain(engine__learning_rate=_raised(rate, peak)),
     )
+
+
+def _falls_steadily(losses: list[float]) -> bool:
+    falls = [a > b for a, b in pairwise(losses)]
+    return bool(falls) and sum(falls) >= 0.7 * len(falls)
 
 
 def _raised(rate: float | None, peak: float) -> float:

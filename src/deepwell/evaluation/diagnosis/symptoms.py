@@ -100,6 +100,12 @@ class Symptoms:
             return Score(1 - value, 1 - ends[1], 1 - ends[0])
         return Score(value, ends[0], ends[1])
 
+    @property
+    def answers_are_chosen(self) -> bool:
+        """Whether a threshold or costs chose the answers: their accuracy is then no sign."""
+        decision = self.record.evaluation.get("decision") or {}
+        return bool(decision.get("answers"))
+
     def outcome(self, baseline: str) -> str | None:
         """Return better, worse or undecided: the network against a baseline; None if unknown."""
         for one in self.record.evaluation.get("comparisons") or ():
