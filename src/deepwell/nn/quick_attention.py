@@ -109,14 +109,25 @@ def _mix(query: Tensor, key: Tensor, value: Tensor, is_causal: bool) -> list[Ten
         value: (rows, K, D).
         is_causal: Whether a query sees only the keys up to its own place.
     """
-    keys = key.transpose(1, 2)
-    if is_causal:
-        later = query.new_full((query.shape[1], key.shape[1]), float("-inf")).triu_(1)
-        weights = torch.baddbmm(later, query, keys)
-    else:
-        weights = torch.bmm(query, keys)
+    weights = _scores(query.float(), key.float(), is_causal)
     torch.softmax(weights, -1, out=weights)
-    return [torch.bmm(weights, value), weights]
+    kept = weights.to(query.dtype)
+    return [torch.bmm(kept, value), kept]
+
+
+def _scores(query: Tensor, key: Tensor, is_causal: bool) -> Tensor:
+    """Return the products as 32-bit floats: rounded, they would spoil sharp mixtures."""
+    keys = key.transpose(1, 2)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")  # the factors lose nothing: they are bfloat16
+    try:
+        with torch.autocast("cpu", enabled=False):
+            if not is_causal:
+                return torch.bmm(query, keys)
+            later = query.new_full((query.shape[1], key.shape[1]), float("-inf")).triu_(1)
+            return torch.baddbmm(later, query, keys)
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def _shapes_of_mix(query: Tensor, key: Tensor, value: Tensor, is_causal: bool) -> list[Tensor]:
