@@ -58,8 +58,13 @@ class Settings(BaseModel):
         return {k: None if v == "none" and k in empty else v for k, v in named.items()}
 
     @classmethod
-    def model_validate(cls, obj: Any, **options: Any) -> Self:
+    def model_validate(cls, obj: Any, *, group: str = "", **options: Any) -> Self:
         """Check a mapping and build the settings from it.
+
+        Args:
+            obj: The mapping.
+            group: What stands before a name in an error, where these settings are a group.
+            options: Of pydantic.
 
         Raises:
             ConfigError: An unknown name or a wrong value.
@@ -67,7 +72,7 @@ class Settings(BaseModel):
         try:
             return super().model_validate(obj, **options)
         except ValidationError as error:
-            raise explain(cls, error) from None
+            raise explain(cls, error, group) from None
 
     def given(self) -> dict[str, Any]:
         """Return only what was set, as `plain` does: what the user chose, without defaults."""
@@ -109,23 +114,25 @@ def _may_be_none(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(name for name, args in kinds.items() if NoneType in args and str not in args)
 
 
-def explain(model: type[BaseModel], error: ValidationError) -> ConfigError:
+def explain(model: type[BaseModel], error: ValidationError, group: str = "") -> ConfigError:
     """Say in one sentence what is wrong with the first refused setting."""
     detail = error.errors()[0]
     # within a choice of types pydantic names the type that it tried: no name of a setting
     parts = [str(part) for part in detail["loc"] if "[" not in str(part)]
-    path = ".".join(parts)
+    path = ".".join([group, *parts] if group else parts)
     if detail["type"] == "extra_forbidden":
         known = list(_group(model, detail).model_fields)
         hint = did_you_mean(str(detail["loc"][-1]), known)
         return ConfigError(f'Unknown setting "{path}".{hint or f" Known: {listing(known, 30)}."}')
     message = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "value_error" and not path:
+    if detail["type"] == "value_error" and not parts:
         return ConfigError(message)
     if detail["type"] in ("model_type", "model_attributes_type"):
-        group = _group(model, detail, last=True)
-        example = next(iter(group.model_fields))
+        inner = _group(model, detail, last=True)
+        example = next(iter(inner.model_fields))
         message = f"This is a group: set what is in it, such as {path}.{example}"
+    if detail["type"] == "missing" and parts and parts[-1].isdigit():
+        path, message = path.rpartition(".")[0], "There are too few values in the list"
     if detail["type"] == "tuple_type":
         message = f'Write a list, as in {path}=["a", "b"]'
     return ConfigError(f'Setting "{path}": {message.rstrip(".")}. Got: {detail["input"]!r}.')

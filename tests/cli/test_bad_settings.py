@@ -128,7 +128,7 @@ def test_an_unknown_setting_of_a_model_is_refused(refuse: Refuse, houses: Path, 
     option = f"model.{known[:-2]}{known[-1]}=1"
     refuse(
         *("train", houses, "-t", "price", "--model", name, "--set", option),
-        match=f'Unknown setting.*Did you mean "{known}"|has no settings|Known|A blend is made of',
+        match=f'Unknown setting "model.*Did you mean "{known}"|has no settings|Known|A blend is',
     )
 
 
@@ -170,7 +170,8 @@ def test_an_unknown_setting_of_a_model_is_refused(refuse: Refuse, houses: Path, 
         (["--set", "=3"], "group.name=value"),
         (["--model", "mpl"], 'Did you mean "mlp"'),
         (["--set", "model.hidden_sizes=[0]"], "hidden_sizes|hidden_size"),
-        (["--set", "model.activation=rleu"], 'Did you mean "relu"'),
+        (["--set", "model.activation=rleu"], '"model.activation".*Did you mean "relu"'),
+        (["--set", "engine.betas=[0.9]"], r'"engine.betas".*too few values.*Got: \[0.9\]'),
         (["--task", "regresion"], '"task.kind".*regression'),
         (["--task", "multilabel"], "price|label"),
         (["--class-weight", "even"], '"task.class_weight"'),

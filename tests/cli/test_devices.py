@@ -110,6 +110,25 @@ def test_a_killed_process_ends_all_with_one_sentence(tmp_path: Path) -> None:
     assert small_data.read_json(tmp_path / "runs/r/status.json")["state"] == "failed"
 
 
+@pytest.mark.slow  # a long training that is killed
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find processes")
+def test_a_killed_launcher_leaves_nobody_who_trains_on(tmp_path: Path) -> None:
+    small_data.write_houses(tmp_path)
+    process = start(tmp_path, *LONG)
+    wait_for(process, "epoch 200/")
+    workers = children(process.pid)
+    assert len(workers) == 2
+    process.kill()
+    for _ in range(600):
+        alive = [worker for worker in workers if Path(f"/proc/{worker}").exists()]
+        if not alive:
+            return
+        time.sleep(0.1)
+    for worker in alive:
+        os.kill(worker, signal.SIGKILL)
+    pytest.fail(f"{len(alive)} processes train on")
+
+
 @pytest.mark.slow  # a long training that is stopped
 def test_ctrl_c_keeps_the_best_model_once(tmp_path: Path) -> None:
     small_data.write_houses(tmp_path)

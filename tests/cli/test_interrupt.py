@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,7 +70,11 @@ def wait_for(process: subprocess.Popen[str], words: str) -> str:
 
 
 def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     return process.returncode, errors
 
 
@@ -176,12 +181,14 @@ def test_ctrl_c_in_a_race_keeps_the_models_that_are_done(tmp_path: Path) -> None
     assert code == 130
     assert "Traceback" not in errors
     last = errors.rstrip().split("\n")[-1]
-    assert last == (
-        "Stopped after 1 of the competing models. The best model so far is in runs/r/model; "
-        "go on with `deepwell resume runs/r`."
+    # how many it is depends on how quick the trees are
+    assert re.fullmatch(
+        r"Stopped after [1-9] of the competing models\. The best model so far is in runs/r/model; "
+        "go on with `deepwell resume runs/r`.",
+        last,
     )
     assert len(deepwell.predict(tmp_path / "runs/r", tmp_path / "houses.csv")) == 700
-    assert (tmp_path / "runs/r/members/boosted-trees-4/manifest.json").is_file()
+    assert list((tmp_path / "runs/r/members").glob("boosted-trees-*/manifest.json"))
     resumed = start(tmp_path, "resume", "runs/r")
     out, errors = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, errors

@@ -144,6 +144,19 @@ def test_evaluate_prints_and_writes_the_scores(
     assert set(scores["metrics"]) == {"rmse", "mae", "median_error", "r2"}
 
 
+def test_what_was_decided_is_said_at_the_end_and_when_rows_are_scored_again(
+    run_cli: RunCli, houses: Path
+) -> None:
+    asked = ("--coverage", "0.8", "--set", "split.val=0.3", "--name", "r", "--epochs", "3")
+    trained = run_cli("train", "houses.csv", "--target", "price", *asked, *FAST[1:])
+    scored = run_cli("evaluate", "runs/r", "houses.csv")
+    for outcome in (trained, scored):
+        assert outcome.code == 0, outcome.err
+        text = " ".join(outcome.out.split()).replace("\u202f", " ")
+        assert "Coverage: 80 % was promised" in text
+        assert "mean width" in text
+
+
 def test_report_is_written_again(run_cli: RunCli, tmp_path: Path, stored_run: TrainResult) -> None:
     run = small_data.copy_tree(stored_run.folder.path, tmp_path / "r")
     (run / "report.html").unlink()

@@ -55,6 +55,19 @@ def test_kept_copies_are_counted_with_examples() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
+def test_examples_of_copies_are_called_by_their_identifier_or_their_text() -> None:
+    frame = people().drop("who", "when").with_row_index("file")
+    frame = frame.with_columns(file=pl.format("a/{}.png", "file")).reverse()
+    copied = frame.head(3).with_columns(file=pl.format("b/{}.png", pl.int_range(3)))
+    pair = audited(pl.concat([frame, copied]))["copies"]["examples"][0]
+    assert pair["rows"] == [0, 200]
+    assert pair["names"] == ["a/199.png", "b/0.png"]
+    words = [f"row number {i} said something else {i * i} times over" for i in range(200)]
+    told = people().select("y").with_columns(text=pl.Series(words))
+    pair = audited(pl.concat([told, told.head(1)]))["copies"]["examples"][0]
+    assert pair["names"][0] == pair["names"][1] == "row number 0 said something else 0 times over"
+
+
 def test_time_decides_over_copies_and_says_so() -> None:
     frame = people()
     early = frame.head(50).with_columns(when=pl.lit("2024-02-20"))

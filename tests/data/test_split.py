@@ -142,7 +142,53 @@ def test_few_combinations_of_inputs_are_no_copies() -> None:
     assert splits.sizes == {"train": 390, "val": 90, "test": 120}
     assert splits.duplicates == 594
     assert "ordinary" in splits.notes[0]
-    assert without_leaks(table, table.take(range(50)), schema)[1] == 0
+    cleaned = without_leaks(table, table.take(range(50)), schema)
+    assert cleaned.dropped == 0
+    assert cleaned.ordinary > 50
+
+
+def people(rows: int) -> dict[str, pl.Series]:
+    """Return answers to a questionnaire: many combinations exist, and yet many rows are equal."""
+    rng = np.random.default_rng(0)
+    columns = {name: pl.Series(rng.integers(0, 9, rows)) for name in "abc"}
+    return {**columns, "d": pl.Series(rng.integers(0, 4, rows)), "y": numbers(rows)}
+
+
+def test_rows_that_are_equal_by_chance_are_no_copies() -> None:
+    table, schema = table_and_schema(people(2000))
+    splits = split(table, schema, seed=0)
+    assert splits.copies.ordinary
+    assert splits.sizes == {"train": 1300, "val": 300, "test": 400}
+    cleaned = without_leaks(table.take(range(1500)), table.take(range(1500, 2000)), schema)
+    assert cleaned.dropped == 0
+    assert len(cleaned.kept) == 1500
+    assert cleaned.ordinary > 200
+
+
+@pytest.mark.parametrize("flag", [["a"], ["a", "b"]])
+def test_copies_are_found_where_one_column_tells_all_rows_apart(flag: list[str]) -> None:
+    x = np.append(
+        np.random.default_rng(0).normal(size=100), np.random.default_rng(0).normal(size=100)
+    )
+    flags = np.random.default_rng(1).choice(flag, 100)
+    table, schema = table_and_schema(
+        {"x": pl.Series(x), "flag": pl.Series(np.append(flags, flags)), "y": numbers(200)}
+    )
+    copies = split(table, schema, seed=0).copies
+    assert (copies.exact, copies.ordinary) == (100, False)
+
+
+def test_planted_copies_are_found_where_chance_cannot_explain_them() -> None:
+    """The same columns, but as measurements: now each of 100 equal rows was put in on purpose."""
+    rng = np.random.default_rng(0)
+    columns = {name: rng.normal(size=1000).round(1) for name in "abcd"}
+    again = {name: pl.Series(np.append(x, x[:100])) for name, x in columns.items()}
+    table, schema = table_and_schema({**again, "y": numbers(1100)})
+    copies = split(table, schema, seed=0).copies
+    assert not copies.ordinary
+    assert 95 <= copies.exact <= 105
+    cleaned = without_leaks(table.take(range(1000)), table.take(range(1000, 1100)), schema)
+    assert cleaned.dropped >= 100
 
 
 # stratified
@@ -357,7 +403,7 @@ def test_rows_of_a_given_test_file_are_taken_out_of_training() -> None:
     )
     test = table.take([3, 4, 5]).with_column("y", pl.Series([9.0, 9.0, 9.0]))
     test = test.with_column("x", test.series("x").cast(pl.String))  # other types do not hide a leak
-    kept, dropped, _ = without_leaks(table, test, schema)
+    kept, dropped, _, _ = without_leaks(table, test, schema)
     assert dropped == 3
     assert kept.ids.tolist() == [0, 1, 2, *range(6, 50)]
     assert (

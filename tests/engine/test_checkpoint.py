@@ -112,6 +112,9 @@ def test_a_bad_file_is_refused_and_the_one_before_is_used(
     assert latest is not None
     assert latest.state == {"step": 1}
     assert words in caplog.text
+    caplog.clear()
+    assert checkpoints.latest(tells=False) is not None
+    assert not caplog.text
     spoil(older)  # type: ignore[operator]
     with pytest.raises(RunError) as caught:
         checkpoints.latest()

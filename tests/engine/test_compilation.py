@@ -20,6 +20,7 @@ from deepwell.engine import (
     compilation,
     fit,
 )
+from deepwell.engine.update import Update
 from deepwell.engine.whole import WholeStep
 from deepwell.errors import ConfigError, TrainingError
 
@@ -269,12 +270,17 @@ def test_auto_tries_where_it_may_pay_and_decides_the_same_again(monkeypatch: pyt
 
 
 @needs_compiler
-def test_auto_keeps_the_plain_step_where_compiling_does_not_help(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("optimizer", ["adamw", "lion"])  # lion's own step would be compiled too
+def test_auto_keeps_the_plain_step_where_compiling_does_not_help(
+    monkeypatch: pytest.MonkeyPatch, optimizer: str
+):
     monkeypatch.setattr(compilation, "SHORTEST", 0.0)
     monkeypatch.setattr(compilation, "WORTH", 0.0)
     model, twin = _normalised(dropout=0.3), _normalised(dropout=0.3)
-    result = fit(model, Classify(), train_rows(), settings=engine(epochs=8))
-    fit(twin, Classify(), train_rows(), settings=engine(epochs=8, compile="off"))
+    chosen = {"epochs": 8, "optimizer": optimizer}
+    monkeypatch.setattr(Update, "compile", lambda update: pytest.fail("compiled all the same"))
+    result = fit(model, Classify(), train_rows(), settings=engine(**chosen))
+    fit(twin, Classify(), train_rows(), settings=engine(**chosen, compile="off"))
     assert result.compilation.startswith("Not compiled: tried")
     assert same(weights(model), weights(twin))  # the trial left no trace
 

@@ -83,3 +83,13 @@ def test_notes_come_first(stream: io.StringIO):
         callbacks=[Progress(stream=stream)],
     )  # fmt: skip
     assert stream.getvalue().startswith('Note: All units of layer "0" begin equal')
+
+
+def test_lines_of_several_trainings_say_which_one_they_are_about():
+    stream = io.StringIO()
+    progress = Progress(stream=stream)
+    progress.expect(3, noun="fold", done=1)
+    for _ in range(3):
+        _fit(progress, epochs=1)
+    starts = [line.split("  ")[0] for line in stream.getvalue().splitlines()]
+    assert starts == ["fold 2/3", "fold 3/3", "epoch 1/1"]

@@ -75,7 +75,8 @@ def test_overlapping_trainings_widen_the_interval_over_seeds() -> None:
     ("size", "said"),
     [
         (None, "choosing the best of them is optimistic."),
-        (0.0, "one of them is so far ahead that choosing it is not luck."),
+        (0.0, "one is so far ahead, or they are so alike, that choosing the best is no luck."),
+        (6.58e-12, "one is so far ahead, or they are so alike, that choosing the best is no luck."),
         (0.01, "choosing the best of them is optimistic by about 1 percentage point"),
     ],
 )
@@ -83,3 +84,8 @@ def test_what_choosing_among_runs_gains_is_said_in_words(size: float | None, sai
     sentence = runs_sentence(METRICS["accuracy"], 3, size)
     assert sentence.startswith("This is run number 3 that was scored on these test rows; ")
     assert said in sentence
+
+
+def test_a_gain_far_below_the_score_is_not_told_in_numbers() -> None:
+    assert "no luck" in runs_sentence(METRICS["rmse"], 2, 1.7, 25_000.0)
+    assert "by about 170 RMSE" in runs_sentence(METRICS["rmse"], 2, 170.0, 25_000.0)

@@ -112,6 +112,42 @@ def test_answers_beside_simple_models(told: dict[str, Any], name: str) -> None:
     assert name in found(evaluation=told)
 
 
+def test_a_column_that_gives_the_answer_away_is_the_cause_of_what_follows() -> None:
+    leaks = [
+        {"column": "tax", "kind": "function", "severity": "leak", "sentence": '"tax" and y agree.'},
+        {"column": "fee", "kind": "alone", "severity": "leak", "sentence": '"fee" is too good.'},
+        {"column": "odd", "kind": "alone", "severity": "suspect", "sentence": "?"},
+    ]
+    told = found(
+        "[data]\nignore = ['id']\n",
+        data={"leaks": leaks},
+        evaluation=evaluation(net=9.9, constant=10.0, boosting=3.0),
+        measured={"scores": {"train": score(9.9)}},
+    )
+    assert set(told) == {"leak"}
+    assert told["leak"].severity == "problem"
+    assert '"tax" and y agree. The others: fee.' in told["leak"].evidence
+    assert "data.ignore=['id', 'tax', 'fee']" in told["leak"].action.replace("'\"'\"'", "'")
+
+
+def test_later_rows_that_no_model_answers_are_not_called_overfitting() -> None:
+    measured = {"scores": {"train": score(7.0)}}
+    told = evaluation(net=20.0, constant=28.0, linear=20.3)
+    by_time = {"audit": {"method": "time"}}
+    assert "overfitting" in found(evaluation=told, measured=measured)
+    names = found(evaluation=told, measured=measured, data=by_time)
+    assert "later_rows_differ" in names
+    assert "overfitting" not in names
+    told = evaluation(net=20.0, constant=28.0, linear=9.0)
+    assert "later_rows_differ" not in found(evaluation=told, measured=measured, data=by_time)
+
+
+def test_a_linear_network_behind_ridge_regression_is_told_to_train_on() -> None:
+    told = evaluation(net=5.0, constant=10.0, linear=4.0)
+    config = "[model]\nname = 'linear'\n[engine]\nepochs = 3\n"
+    assert "engine.epochs=6" in found(config, evaluation=told)["linear_is_better"].action
+
+
 def test_a_forgotten_class_is_named() -> None:
     told = {"confusion": {"labels": ["no", "yes"], "matrix": [[180, 0], [20, 0]]}}
     finding = found(evaluation=told)["class_imbalance"]

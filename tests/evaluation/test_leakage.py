@@ -184,6 +184,51 @@ def test_two_strong_columns_that_agree_are_no_leak() -> None:
     assert [(leak.kind, leak.severity) for leak in leaks] == [("strong", "note")]
 
 
+@pytest.mark.parametrize("spread", [0.2, 0.3, 0.4])
+def test_a_single_strong_measurement_is_a_note_and_no_suspect(spread: float) -> None:
+    """Experience tells the wage, speed the fuel: far ahead of all others, and no leak."""
+    thing = RNG(0).normal(size=600)
+    strong = thing + spread * RNG(1).normal(size=600)
+    columns = {"strong": strong, "a": RNG(2).normal(size=600), "y": thing}
+    table = Table({name: pl.Series(name, values) for name, values in columns.items()})
+    leaks = find_leaks(*prepared(table, "y"))
+    assert [(leak.kind, leak.severity, leak.column) for leak in leaks] == [
+        ("strong", "note", "strong")
+    ]
+    assert leaks[0].others is not None
+    assert "all others together reach" in leaks[0].sentence
+
+
+@pytest.mark.parametrize("spread", [0.8, 1.0])
+def test_a_single_strong_measurement_of_a_class_is_no_suspect(spread: float) -> None:
+    code = RNG(0).integers(0, 2, 600)
+    strong = code + spread / 2 * RNG(1).normal(size=600)
+    answer = np.where(code, "yes", "no")
+    assert not look({"strong": strong, "a": RNG(2).normal(size=600), "y": answer})
+
+
+def test_a_column_that_repeats_the_target_in_most_rows_is_a_leak() -> None:
+    data = numbers()
+    is_wrong = RNG(3).random(400) < 0.1
+    planted = np.where(is_wrong, data["y"].mean() + RNG(4).normal(size=400), 5 * data["y"])
+    assert look({"planted": planted, **data})["planted"].severity != "note"
+
+
+def test_a_strong_column_that_is_called_after_the_target_is_suspect() -> None:
+    thing = RNG(0).normal(size=600)
+    strong = thing + 0.3 * RNG(1).normal(size=600)
+    columns = {"list_price": strong, "a": RNG(2).normal(size=600), "Sale_Price": thing}
+    assert look(columns, "Sale_Price")["list_price"].severity == "suspect"
+
+
+def test_a_coarse_function_of_the_target_is_worded_as_one() -> None:
+    data = numbers()
+    bands = look({"band": np.round(data["y"] * 2), **data})["band"]
+    scaled = look({"scaled": 7 - 2 * data["y"], **data})["scaled"]
+    assert "each of its values stands for a range of it" in bands.sentence
+    assert "follow from each other in every row" in scaled.sentence
+
+
 def test_noise_of_few_rows_and_many_columns_raises_nothing() -> None:
     noise = {f"x{i}": RNG(i).normal(size=40) for i in range(150)}
     assert not look({**noise, "y": RNG(999).normal(size=40)})

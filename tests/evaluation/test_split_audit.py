@@ -41,6 +41,18 @@ def test_counts_and_examples_are_shown(tmp_path: Path) -> None:
     assert rows == ["row 12 (training)", "row 1,980 (training)"]
 
 
+def test_copies_are_called_by_name_and_rows_that_equal_test_rows_are_counted(
+    tmp_path: Path,
+) -> None:
+    pair = {**AUDIT["copies"]["examples"][0], "names": ["cat/1.png", "cat/2.png"]}
+    copies = {**AUDIT["copies"], "left_out": 0, "equal_to_test": 1234, "examples": [pair]}
+    chapter = split_chapter(Record(tmp_path, data={**DATA, "audit": {**AUDIT, "copies": copies}}))
+    assert chapter is not None
+    audit = chapter.view["audit"]
+    assert dict(audit["facts"])["Training rows that equal a test row, and stay"] == "1,234"
+    assert audit["examples"][0]["rows"][0] == "row 12 (training): cat/1.png"
+
+
 def test_a_run_without_an_audit_has_none(tmp_path: Path) -> None:
     record = Record(tmp_path, data=DATA)
     chapter = split_chapter(replace(record))

@@ -92,3 +92,11 @@ def test_without_baselines_or_without_a_value() -> None:
     )
     text = verdict(METRICS["r2"], Interval(None, None, None), [], task="regression")
     assert text.startswith("The test rows cannot measure R²")
+
+
+def test_a_difference_that_is_rounding_is_no_difference() -> None:
+    text = say(against("constant", -52300.0, BETTER), against("linear", 6.58e-12, OPEN))
+    assert "Between the network and the linear model there is no difference." in text
+    assert "10⁻" not in text
+    text = say(against("constant", 1e-9, OPEN))
+    assert "does not beat the mean: there is no difference between them" in text

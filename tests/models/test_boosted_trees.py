@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from deepwell.errors import ConfigError
 from deepwell.models.ensembles import boosted_trees, growing
 from deepwell.models.ensembles.boosted_trees import BoostedTrees, BoostedTreesSettings, grow
 from deepwell.types import InputSpec
@@ -169,3 +170,29 @@ def test_thresholds_are_rounded_so_that_32_bit_numbers_fall_as_64_bit_ones_do() 
     for threshold in rng.choice(values, 50).astype(np.float64) + rng.normal(0, 1e-9, 50):
         rounded = np.float32(growing._rounded_down(float(threshold)))
         assert ((values <= rounded) == (values.astype(np.float64) <= threshold)).all()
+
+
+def test_the_logarithm_of_the_target_is_learned_as_scikit_learn_learns_it() -> None:
+    x = inputs()
+    price = np.exp(signal(x) / 3)
+    mean, std = price.mean(), price.std()
+    scaled = ((price - mean) / std)[:, None]
+    few = FEW.model_copy(update={"log_targets": True})
+    trees, grown = grow(
+        "numbers", SPEC, (x, scaled, None), None, settings=few, seed=0, zero=np.array([-mean / std])
+    )
+    theirs = peer(HistGradientBoostingRegressor, x, np.log(price))
+    expected = np.exp(theirs.predict(seen(x)))
+    np.testing.assert_allclose(answer(trees, x)[:, 0] * std + mean, expected, rtol=2e-6)
+    empty = BoostedTrees(SPEC, 1, grown)
+    empty.load_state_dict(trees.state_dict())
+    assert np.array_equal(answer(empty, x), answer(trees, x))
+
+
+@pytest.mark.parametrize(("question", "lowest"), [("numbers", 0.0), ("classes", 1.0)])
+def test_what_has_no_logarithm_is_refused(question: Any, lowest: float) -> None:
+    few = FEW.model_copy(update={"log_targets": True})
+    targets = np.array([lowest, 1.0, 2.0, 3.0])
+    targets = targets.astype(int) if question == "classes" else targets[:, None]
+    with pytest.raises(ConfigError, match="numbers above zero"):
+        grow(question, SPEC, (inputs(4), targets, None), None, settings=few, seed=0)

@@ -10,9 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 import small_data
+from rich.console import Console
 
 import deepwell
+from deepwell.cli import render, render_judge
 from deepwell.errors import ConfigError, RunError
+from deepwell.evaluation.comparing.page import difference_texts
 from deepwell.evaluation.stored import read_answers
 
 GENERATOR = np.random.default_rng(0)
@@ -85,6 +88,27 @@ def test_a_better_run_is_better_beyond_the_interval(runs: Path, tmp_path: Path) 
     assert small_data.read_json(page.with_suffix(".json")) == found.to_json()
     assert "<script" not in page.read_text()
     assert 'role="img"' in page.read_text()
+
+
+@pytest.mark.parametrize("names", [("blind-seed0", "good-seed0"), ("classes", "blind-classes")])
+def test_differences_stay_readable_on_a_narrow_terminal(
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    names: tuple[str, str],
+) -> None:
+    console = Console(width=60, highlight=False)
+    monkeypatch.setattr(render_judge, "console", console)
+    monkeypatch.setattr(render, "console", console)
+    found = deepwell.compare([runs / name for name in names])
+    render_judge.show_comparison(found, None)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    value, _ = difference_texts(found.metric, found.pairs[0])
+    where = lines.index(f"Difference in {found.metric.title}")
+    assert f"{found.pairs[0].first} − {found.pairs[0].second}" in lines[where + 1]
+    assert value in lines[where + 2]
+    assert ("McNemar" in lines[where + 3]) == (found.task != "regression")
 
 
 def test_classes_get_mcnemars_test(runs: Path) -> None:
@@ -163,3 +187,4 @@ def test_further_runs_and_looks_are_counted_and_told(runs: Path, tmp_path: Path)
     assert looks["times"] == 2
     assert looks["rows"] == len(read_answers(run).ids)
     assert "looked at 2 times" in looks["sentence"]
+    assert "looked at 2 times" in (run / "report.html").read_text()

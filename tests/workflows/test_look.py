@@ -54,6 +54,23 @@ def test_failing_on_a_leak_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_strong_column_far_ahead_of_all_others_is_said_and_refuses_nothing(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    price = rng.normal(size=300)
+    rows = {"area": price + 0.35 * rng.normal(size=300), "luck": rng.normal(size=300)}
+    heard: list[str] = []
+    asked = {"evaluation": {"fail_on_leak": True}}
+    result = train({**rows, "price": price}, tmp_path, heard, **asked)
+    said = [line for line in heard if '"area" is strong' in line]
+    assert len(said) == 1
+    assert said[0].startswith("Note: ")
+    assert "while all others together reach" in said[0]
+    leaks = read_json(result.folder / "data.json")["leaks"]
+    assert {leak["severity"] for leak in leaks} == {"note"}
+
+
 def test_without_the_leak_the_same_training_goes_on(tmp_path: Path) -> None:
     result = train(leaky(), tmp_path, data={"ignore": ["tax"]}, evaluation={"fail_on_leak": True})
     assert result.summary["metrics"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 import deepwell
 from deepwell.data import Table
 from deepwell.errors import ConfigError, SplitError
+from deepwell.evaluation.folds_chapter import fold_scores
 from deepwell.files import sha256
 from deepwell.workflows import TrainResult
 from deepwell.workflows import run as running
@@ -72,6 +74,8 @@ def test_nested_folds_choose_anew_and_only_judge(tmp_path: Path) -> None:
     rows = result.summary["rows"]
     assert nested["pooled_rows"] == sum(nested["rows"]) == rows["train"] + rows["val"]
     assert nested["chosen"] == ["linear", "linear"]
+    shown = fold_scores(result.folder.read("folds.json"))[0].nested
+    assert re.fullmatch(r"[\d.]+\s% \([\d.]+ – [\d.]+\s%\)", shown), shown
     assert len(nested["metrics"]["accuracy"]["folds"]) == 2
     assert "honest score" in result.report.read_text(encoding="utf-8")
 
@@ -80,7 +84,7 @@ def test_nested_folds_of_a_race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         running,
         "entrants_for",
-        lambda num_rows, has_classes: (
+        lambda task, rows: (
             Entrant("trees", {"model": {"name": "boosted_trees", "iterations": 5}}),
             Entrant("linear", {"model": {"name": "linear"}}),
         ),
@@ -98,6 +102,7 @@ def test_folds_in_time_learn_from_the_past(tmp_path: Path) -> None:
     days = pl.date_range(pl.date(2024, 1, 1), pl.date(2024, 12, 31), "1d", eager=True)[:ROWS]
     frame = table(day=days)
     result = train(frame, tmp_path, folds={"count": 3, "embargo": 10.0}, data={"time": "day"})
+    assert result.folder.read("folds.json")["words"].endswith(", with a gap of 10 days")
     found = result.folder.read("folds.json")
     assert found["trained_on"] == sorted(found["trained_on"])
     # a quarter of the rows judges in each fold; of the past the last ten days are left out
@@ -121,7 +126,7 @@ def test_a_stopped_cross_validation_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(table(), tmp_path / "whole", folds={"count": 3})
-    from deepwell.workflows import race as module
+    from deepwell.workflows import contest as module
 
     learn = module.learn
     calls: list[int] = []

@@ -17,8 +17,9 @@ import deepwell
 from deepwell.errors import ConfigError, ModelError, TrainingError
 from deepwell.files import sha256
 from deepwell.runs import RunFolder
+from deepwell.workflows import contest
 from deepwell.workflows import run as running
-from deepwell.workflows.portfolio import Entrant, num_folds
+from deepwell.workflows.portfolio import Entrant, entrants_for, num_folds
 from deepwell.workflows.prepare import Prepared, prepare
 from deepwell.workflows.race import Race, race
 from deepwell.workflows.settings import TrainSettings
@@ -117,7 +118,7 @@ def test_few_groups_are_not_dealt_to_folds() -> None:
     frame = table(house=[f"h{i // 160}" for i in range(ROWS)])
     prepared = ready(frame, data={"group": "house"}, split={"test": 0.25, "val": 0.25})
     assert run(prepared, (TREES,)).facts["folds"] == 1
-    assert num_folds(ROWS, prepared.schema) == 5
+    assert num_folds(prepared.schema) == 5
 
 
 @pytest.mark.parametrize("kept", [["town"], ["gaps", "nothing"]])
@@ -146,37 +147,34 @@ def test_a_loss_that_trees_do_not_know_leaves_them_out() -> None:
     assert outcome.learned.predictor.recipe.name == "blend"  # of five folds
 
 
-def test_the_time_limit_leaves_out_what_would_not_fit() -> None:
+def test_the_time_limit_stops_a_slow_model_and_leaves_out_the_rest() -> None:
     slow = Entrant("slow", {"model": {"name": "mlp"}, "engine": {"epochs": 5000}})
     entrants, said = (TREES, slow, LINEAR), [""]
     outcome = race(ready(table()), given={}, limit=0.9, say=said.append, entrants=entrants)
-    assert outcome.results[0].weight == 1.0
-    assert outcome.results[1].reason.startswith(("would take", "no time"))
-    assert outcome.results[2].reason
-    assert "no network was trained in time" in outcome.learned.remark
+    reasons = [result.reason for result in outcome.results]
+    assert reasons == ["", "stopped early by the time limit", "no time was left"]
+    assert outcome.results[1].loss is not None
+    assert outcome.learned.fit.seconds < 60
+    assert any(line == "linear: left out, no time was left" for line in said)
 
 
-def test_networks_are_trained_on_further_folds_while_there_is_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("deepwell.workflows.portfolio._FOLDED_ROWS", 100)
-    outcome = run(ready(table()), (LINEAR,))
-    assert outcome.facts["folds"] == 1
-    assert len(outcome.results[0].predictors) == 1 + 5
-    members = outcome.learned.predictor.recipe.settings["members"]
-    assert [plan["weight"] for plan in members] == pytest.approx([1 / 6] * 6)
-    alone = run(ready(table()), (LINEAR,), limit=1e-9)
-    assert len(alone.results[0].predictors) == 1
+def test_a_model_that_fails_in_a_later_fold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
 
+    def broken(predictor: Any, *args: Any, **options: Any) -> Any:
+        name = predictor.recipe.name
+        calls.append(name)
+        if name == "mlp" and calls.count(name) == 3:
+            raise TrainingError("The loss is not a finite number.")
+        return learn(predictor, *args, **options)
 
-def test_a_further_fold_that_fails_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise TrainingError("The loss is not a finite number.")
-
-    monkeypatch.setattr("deepwell.workflows.portfolio._FOLDED_ROWS", 100)
-    monkeypatch.setattr("deepwell.workflows.race._fold", broken)
-    outcome = run(ready(table()), (LINEAR,))
-    assert len(outcome.results[0].predictors) == 1
+    learn = contest.learn
+    monkeypatch.setattr(contest, "learn", broken)
+    outcome = run(ready(table()), (MLP, LINEAR))
+    assert calls.count("mlp") == 3
+    assert "not a finite number" in outcome.results[0].reason
+    assert outcome.results[1].weight == 1.0
+    assert outcome.facts["folds"] == 5
 
 
 def test_a_user_goes_over_the_settings_of_an_entrant_but_for_its_model() -> None:
@@ -196,9 +194,30 @@ def test_settings_of_the_user_hold_for_all_networks() -> None:
     assert [len(result.fit.history) for result in outcome.results if result.fit] == [2, 2]
 
 
+def test_trees_learn_the_logarithm_of_sums_of_money(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    sizes = {"y": table()["y"].to_numpy(), "price": np.exp(rng.normal(8, 1, ROWS)).round(2)}
+    chosen = {}
+    for name, column in sizes.items():
+        prepared = ready(table().drop("y").with_columns(pl.Series(name, column)), name)
+        competing = entrants_for(prepared.task, prepared.train)
+        chosen[name] = [one for one in competing if one.title.startswith("boosted_trees, ")]
+    assert [one.title for one in chosen["y"]] == [
+        "boosted_trees, few columns",
+        "boosted_trees, slow",
+    ]
+    logarithm = chosen["price"][1]
+    assert logarithm.title == "boosted_trees, logarithm"
+    outcome = run(prepared, (logarithm,))
+    answers = outcome.learned.predictor.predict(prepared.test)
+    assert answers["price"].min() > 0
+    outcome.learned.predictor.save(tmp_path / "model", golden=prepared.train)
+    assert deepwell.load(tmp_path / "model").predict(prepared.test).equals(answers)
+
+
 @pytest.fixture
 def tiny_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(running, "entrants_for", lambda num_rows, has_classes: TINY)
+    monkeypatch.setattr(running, "entrants_for", lambda task, rows: TINY)
 
 
 def train(frame: Any, runs: Path, name: str, say: Callable[[str], None] | None = None) -> Any:
@@ -235,20 +254,19 @@ def test_ctrl_c_keeps_what_is_done_and_goes_on_to_the_same_model(
     assert "Stopped after 2 of the competing models" in str(stop.value)
     run = RunFolder(tmp_path / "stopped")
     assert run.state == "interrupted"
-    assert len(list(run.members.glob("*/manifest.json"))) == 10
+    assert len(list(run.members.glob("*/manifest.json"))) == 2
     assert len(deepwell.predict(run.path, table())) == ROWS
 
     trained: list[str] = []
-    from deepwell.workflows import race as module
 
     def counted(predictor: Any, *args: Any, **options: Any) -> Any:
         trained.append(predictor.recipe.name)
         return learn(predictor, *args, **options)
 
-    learn = module.learn
-    monkeypatch.setattr(module, "learn", counted)
+    learn = contest.learn
+    monkeypatch.setattr(contest, "learn", counted)
     resumed = deepwell.resume(run.path, table())
-    assert trained == ["linear"] * 5
+    assert sorted(trained) == ["boosted_trees"] * 4 + ["linear"] * 5 + ["mlp"] * 4
     files = [r.folder.model / "model.safetensors" for r in (whole, resumed)]
     assert sha256(files[0]) == sha256(files[1])
     assert resumed.metrics == whole.metrics

@@ -13,6 +13,7 @@ from deepwell.artifact import load
 from deepwell.errors import ConfigError, DeepwellError
 from deepwell.evaluation import report
 from deepwell.workflows import TrainResult
+from deepwell.workflows.evaluate import evaluate
 
 ROWS = 300
 
@@ -71,9 +72,21 @@ def test_numbers(tmp_path: Path, uncertainty: str, columns: list[str]) -> None:
     inside = ((rows["y"] >= said["low"]) & (rows["y"] <= said["high"])).mean()
     assert lines["promised"]["covered"]["value"] == pytest.approx(inside)
     assert lines["promised"]["width"] == pytest.approx((said["high"] - said["low"]).mean())
+    _is_judged_again(result, rows, found)
     page = report.render(result.folder.path)
     assert "How sure each answer is" in page
     assert result.summary["uncertainty"] in page
+
+
+def _is_judged_again(result: TrainResult, rows: pl.DataFrame, found: dict[str, Any]) -> None:
+    """Evaluating the test rows says the same as the training, but for what only it could know."""
+    scores = evaluate(result.folder.path, rows)
+    again = {line["name"]: line for line in scores["uncertainty"]["parts"][0]["lines"]}
+    for line in found["parts"][0]["lines"][1:]:
+        for name in ("rmse", "width", "interval_score"):
+            assert again[line["name"]][name] == pytest.approx(line[name], rel=1e-5)
+    assert again["one width"]["width"] is None  # its validation rows are not in the model folder
+    assert scores["decision"]["coverage"]["reached"]["rows"] == len(rows)
 
 
 def test_an_ensemble_of_classes(tmp_path: Path) -> None:
@@ -86,6 +99,10 @@ def test_an_ensemble_of_classes(tmp_path: Path) -> None:
     assert [line["name"] for line in found["parts"][0]["lines"]] == ["network", "own"]
     own = found["parts"][0]["lines"][1]
     assert own["log_loss"] == pytest.approx(found["parts"][0]["lines"][0]["log_loss"], rel=0.2)
+    rows = table()[result.folder.read_splits()["test"]]
+    scores = evaluate(result.folder.path, rows)["uncertainty"]
+    assert scores["source"] == "ensemble"
+    assert scores["parts"][0]["lines"][1]["log_loss"] == pytest.approx(own["log_loss"], rel=1e-5)
     assert own["log_loss"] + 1e-9 < found["parts"][0]["lines"][0]["log_loss"]  # convexity
 
 

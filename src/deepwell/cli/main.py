@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -23,11 +23,14 @@ from deepwell.cli import (
     summary,
     train,
 )
+from deepwell.cli.mistakes import usage_sentence
 from deepwell.engine.launch import hand_over
 from deepwell.errors import DeepwellError
 from deepwell.version import __version__
 
 EXIT_INTERRUPTED, EXIT_FAILED = 130, 3
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What the parser of the command line raises; only this child of it has a public name."""
 TOO_LARGE = (
     "The memory of this machine is not enough for it: take fewer rows, smaller pictures, "
     "a smaller engine.batch_size or a smaller network."
@@ -37,6 +40,13 @@ TOO_LARGE = (
 class Verbs(TyperGroup):
     """Runs a verb; a mistake becomes one sentence and an exit code, whoever calls it."""
 
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read what stands before the verb."""
+        try:
+            return super().make_context(*args, **options)
+        except UsageError as error:
+            _end_by_usage(error)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the verb that was asked for."""
         try:
@@ -44,6 +54,8 @@ class Verbs(TyperGroup):
         except DeepwellError as error:
             _complain(error)
             raise typer.Exit(error.exit_code) from error
+        except UsageError as error:
+            _end_by_usage(error)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -53,6 +65,15 @@ class Verbs(TyperGroup):
             if not hand_over(error):
                 _say_stopped(error)
             raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _end_by_usage(error: Exception) -> NoReturn:
+    """End with one sentence about the command line, or leave it to the help that was meant."""
+    sentence = usage_sentence(error, sys.argv[1:])
+    if sentence is None:
+        raise error
+    _complain(DeepwellError(sentence))
+    raise typer.Exit(DeepwellError.exit_code) from error
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -61,6 +61,7 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     settings = RunFolder(run).read_config().get("evaluation", {})
     console.print(_comparison(result, evaluation, settings.get("confidence", 0.95)))
     console.print(escape(result["verdict"]))
+    _show_decided(evaluation)
     _show_success(result["success"])
     _show_findings(evaluation)
     training = result["training"]
@@ -71,6 +72,23 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     console.print(f"\n[dim]{done} in {seconds}[/dim]")
     console.print(f"Report   {escape(str(run / 'report.html'))}", soft_wrap=True)
     console.print(f"Model    {escape(str(run / 'model'))}", soft_wrap=True)
+
+
+def _show_decided(scores: Mapping[str, Any]) -> None:
+    """Print what the decisions do to the scored rows, and the table of an uncertainty."""
+    from deepwell.evaluation.chapters.uncertainty import uncertainty_tables
+    from deepwell.evaluation.decided_words import decided_lines
+
+    for line in decided_lines(scores.get("decision")):
+        console.print(escape(line))
+    judged = scores.get("uncertainty")
+    columns, tables = uncertainty_tables(judged) if judged else ([], [])
+    for part in tables:
+        head = f"Uncertainty of {part['title']}" if part["title"] else "Uncertainty"
+        table = grid(escape(head), *columns, numeric=range(1, len(columns) + 1))
+        for row in part["rows"]:
+            table.add_row(escape(row["name"]), *(cell["text"] for cell in row["cells"]))
+        console.print(table)
 
 
 def _show_findings(evaluation: Mapping[str, Any]) -> None:
@@ -137,15 +155,19 @@ def _show_success(success: Mapping[str, Any] | None) -> None:
 
 
 def show_evaluation(scores: Mapping[str, Any]) -> None:
-    """Print every metric with its interval."""
+    """Print every metric with its interval, and what decision and uncertainty do."""
     from deepwell.evaluation.metrics import METRICS
     from deepwell.evaluation.numerals import metric_texts
+    from deepwell.evaluation.uncertainty_words import uncertainty_sentence
 
     table = grid("Metric", "Value", "95 % interval", numeric=(1,))
     for name, score in scores["metrics"].items():
         table.add_row(METRICS[name].title, *metric_texts(name, score))
     console.print(f"{scores['rows']:,} rows, task {scores['task']}")
     console.print(table)
+    _show_decided(scores)
+    if scores["uncertainty"]:
+        console.print(escape(uncertainty_sentence(scores["uncertainty"])))
     for finding in (scores["seen"], scores["looks"]):
         if finding and finding["sentence"]:
             console.print(f"[yellow]{escape(finding['sentence'])}[/yellow]")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from deepwell.cli.render import console, grid, shown_metrics
+from deepwell.cli.render import NARROW, console, grid, shown_metrics
 
 if TYPE_CHECKING:
     from deepwell.evaluation.comparing import ComparedRuns
@@ -18,7 +18,10 @@ def show_comparison(result: ComparedRuns, output: Path | None) -> None:
     """Print the runs, their differences, and the verdict."""
     console.print(_contenders(result))
     if result.pairs:
-        console.print(_pairs(result))
+        if console.width < NARROW:
+            _show_pairs_below_each_other(result)
+        else:
+            console.print(_pairs(result))
     console.print(escape(result.verdict))
     for note in result.notes:
         console.print(f"[dim]{escape(note)}[/dim]")
@@ -74,6 +77,24 @@ def _pairs(result: ComparedRuns) -> Any:
         names = f"{escape(pair.first)} − {escape(pair.second)}"
         table.add_row(names, value, interval, p, *more, escape(outcome_text(pair)))
     return table
+
+
+def _show_pairs_below_each_other(result: ComparedRuns) -> None:
+    """Print the pairs in a few lines each: a narrow terminal would break every column."""
+    from deepwell.evaluation.comparing.page import difference_texts, outcome_text
+    from deepwell.evaluation.comparing.words import p_text
+
+    console.print(f"[bold]Difference in {escape(result.metric.title)}[/bold]")
+    for pair in result.pairs:
+        value, interval = difference_texts(result.metric, pair)
+        is_corrected = len(result.pairs) > 1
+        facts = [f"p {p_text(pair.p_corrected if is_corrected else pair.p)}"]
+        facts[0] += ", corrected" if is_corrected else ""
+        if pair.mcnemar:
+            facts.append(f"McNemar p {p_text(pair.mcnemar.get('p'))}")
+        console.print(f"{escape(pair.first)} − {escape(pair.second)}")
+        console.print(f"  {value}" + (f" [dim]({interval})[/dim]" if interval else ""))
+        console.print(f"  [dim]{', '.join(facts)}[/dim]: {escape(outcome_text(pair))}")
 
 
 def show_exploration(found: Exploration, output: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepwell.data.copies.edges import Edges
 from deepwell.data.copies.find import Copies
 from deepwell.data.kinds import KINDS
+from deepwell.data.kinds.base import shorten
 from deepwell.data.kinds.date import moments
 from deepwell.data.schema import Schema
 from deepwell.data.split import Splits
@@ -20,6 +21,7 @@ from deepwell.data.table import Table
 
 MAX_EXAMPLES = 8
 MAX_CLASSES = 20
+LONGEST = 60
 SIDES = ("train", "val", "test")
 
 Json = dict[str, Any]
@@ -33,11 +35,13 @@ class GivenTest:
         rows: The test rows.
         left_out: Training rows that were left out because they are copies of test rows.
         near: How many of these are changed copies.
+        ordinary: Training rows that equal a test row and remain, because that is ordinary here.
     """
 
     rows: Table
     left_out: int = 0
     near: int = 0
+    ordinary: int = 0
 
 
 def audit(table: Table, schema: Schema, splits: Splits, *, given: GivenTest | None = None) -> Json:
@@ -65,6 +69,8 @@ def audit(table: Table, schema: Schema, splits: Splits, *, given: GivenTest | No
     for index, rows in enumerate(splits.sides.values()):
         sides[rows] = index
     copies = _copies(table, splits.copies, sides, given)
+    for pair in copies["examples"]:
+        pair["names"] = _names(table, schema, pair["rows"])
     group = _group(table, schema, sides, given)
     time = _time(table, schema, splits, given)
     result: Json = {
@@ -86,7 +92,8 @@ def _copies(table: Table, copies: Copies, sides: NDArray[np.int8], given: GivenT
         "near": copies.near,
         "groups": int((np.unique(copies.groups, return_counts=True)[1] > 1).sum()),
         "crossing": len(np.unique(edges.second[crosses])),
-        "ordinary": copies.ordinary,
+        "ordinary": copies.ordinary or bool(given and given.ordinary),
+        "equal_to_test": given.ordinary if given else 0,
         "given_up": copies.given_up,
         "left_out": given.left_out if given else 0,
         "left_out_near": given.near if given else 0,
@@ -114,6 +121,19 @@ def _examples(
         }
         for i in order
     ]
+
+
+def _names(table: Table, schema: Schema, ids: list[int]) -> list[str]:
+    """Return what rows are called: their identifier, such as a file, or how their text begins."""
+    columns = [c for c in schema.columns if c.role == "id"]
+    columns += [c for c in schema.columns if c.kind == "text" and c.role == "input"]
+    for column in columns:
+        values = table.columns.get(column.name)
+        if isinstance(values, pl.Series):
+            places = [int(np.flatnonzero(table.ids == one)[0]) for one in ids]
+            texts = [str(values[place] or "") for place in places]
+            return [shorten(" ".join(text.split()), LONGEST) for text in texts]
+    return ["" for _ in ids]
 
 
 def _group(
@@ -226,6 +246,7 @@ def _on_copies(copies: Json, method: str) -> str:
     tail = f"; {left_out:,} training rows were copies of test rows and are left out" * (
         left_out > 0
     )
+    tail += _equal_to_test(copies["equal_to_test"])
     if not found:
         what = "copy" if copies["search"] == "near" else "exact copy"
         return f"Split checked: no row is a {what} of another{tail}.".replace("a exact", "an exact")
@@ -243,3 +264,10 @@ def _on_copies(copies: Json, method: str) -> str:
         "group": "because the groups decide",
     }.get(method, "although they should not")
     return f"{start}; {crossing:,} on another side than their row, {reason}{tail}."
+
+
+def _equal_to_test(rows: int) -> str:
+    if not rows:
+        return ""
+    what = "training row equals" if rows == 1 else "training rows equal"
+    return f"; {rows:,} {what} a test row and stay: equal rows are ordinary here"

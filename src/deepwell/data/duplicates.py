@@ -15,6 +15,13 @@ from deepwell.data.table import Column
 
 ORDINARY_REPEATS = 10
 """With so many rows for each possible combination of inputs, equal rows are no copies."""
+BY_CHANCE = 0.5
+"""If so large a share of the pairs of equal rows is due to chance, equal rows are no copies."""
+FEWEST_PAIRS = 20
+"""Of fewer pairs, it cannot be said how many are due to chance."""
+COARSE = 3
+"""Each column must hold so many times more equal pairs than the rows do: one that is equal hardly
+more often than whole rows are says nothing about chance, as its values come from the copies."""
 
 
 def row_groups(columns: Mapping[str, Column] | Sequence[Column]) -> NDArray[np.int64]:
@@ -58,6 +65,45 @@ def repeats_are_ordinary(inputs: Iterable[ColumnSpec], num_rows: int) -> bool:
         if combinations * ORDINARY_REPEATS > num_rows:
             return False
     return True
+
+
+def repeats_by_chance(columns: Sequence[Column], groups: NDArray[np.int64]) -> bool:
+    """Say whether at least half of the pairs of equal rows are what chance alone brings.
+
+    Chance is that of columns which know nothing of each other: the share of pairs of rows that
+    are equal in a column, multiplied over the columns. Columns that depend on each other bring
+    more, so what is called chance here is chance.
+
+    Args:
+        columns: Of equal length.
+        groups: For each row the position of the first row that equals it; see `row_groups`.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> people = [pl.Series(rng.integers(0, 12, 400)) for _ in range(3)]
+        >>> repeats_by_chance(people, row_groups(people))
+        True
+        >>> sizes = [pl.Series(np.tile(rng.normal(size=200), 2)) for _ in range(3)]
+        >>> repeats_by_chance(sizes, row_groups(sizes))
+        False
+    """
+    pairs = _equal_pairs(np.bincount(groups))
+    if pairs < FEWEST_PAIRS or not all(isinstance(column, pl.Series) for column in columns):
+        return False  # pictures are not equal by chance
+    all_pairs = _equal_pairs(np.array([len(groups)]))
+    expected = all_pairs
+    for column in columns:
+        counts = key_series(column).alias("value").value_counts(name="rows")["rows"]
+        alike = _equal_pairs(counts.to_numpy())
+        expected *= alike / all_pairs
+        if alike < COARSE * pairs or expected < BY_CHANCE * pairs:
+            return False
+    return True
+
+
+def _equal_pairs(counts: NDArray[Any]) -> float:
+    sizes = counts.astype(np.float64)
+    return float((sizes * (sizes - 1)).sum() / 2)
 
 
 def join_groups(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:

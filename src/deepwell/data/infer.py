@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -58,14 +59,39 @@ def infer_schema(
             continue
         asked = settings.kinds.get(name)
         asked = None if asked is None else kind_name(name, asked)
-        columns.append(_inspect(name, column, role, why, asked))
+        columns.append(_inspect(name, column, role, why, asked, _DifferentRows(table)))
     schema = Schema(tuple(columns), len(table))
     _check_special(table, schema)
     return schema
 
 
+@dataclass(frozen=True, slots=True)
+class _DifferentRows:
+    """The number of different rows of a table, counted only where a column may name its rows."""
+
+    table: Table
+
+    def are_named_by(self, column: Column, distinct: int) -> bool:
+        """Say whether a column has another value in each different row, copies of rows apart."""
+        rows = len(self.table)
+        if distinct == rows:
+            return True
+        others = [one for one in self.table.columns.values() if isinstance(one, pl.Series)]
+        if len(others) < max(2, len(self.table.columns)) or not isinstance(column, pl.Series):
+            return False
+        if 2 * distinct < rows or column.dtype.is_float():
+            return False
+        keys = [one.alias(str(index)) for index, one in enumerate(others)]
+        return pl.DataFrame(keys).n_unique() == distinct
+
+
 def _inspect(
-    name: str, column: Column, role: Role | None, why: str, asked: KindName | None
+    name: str,
+    column: Column,
+    role: Role | None,
+    why: str,
+    asked: KindName | None,
+    rows: _DifferentRows,
 ) -> ColumnSpec:
     kind, reason = (asked, "kind set by you") if asked else recognise(column, role)
     if kind is None:
@@ -75,7 +101,8 @@ def _inspect(
     description = KINDS[kind].describe(parsed)
     warnings = [*_general_warnings(column, parsed, missing), *description.warnings]
     if role is None:
-        role, instead = _default_role(name, column, kind, missing, distinct, asked)
+        names_rows = not asked and rows.are_named_by(column, distinct)
+        role, instead = _default_role(name, column, kind, missing, distinct, names_rows)
         reason = instead or reason
         if role == "id":
             warnings = [
@@ -120,13 +147,13 @@ def recognise(column: Column, role: Role | None = None) -> tuple[KindName | None
 
 
 def _default_role(
-    name: str, column: Column, kind: KindName, missing: int, distinct: int, asked: KindName | None
+    name: str, column: Column, kind: KindName, missing: int, distinct: int, names_rows: bool
 ) -> tuple[Role, str]:
     """Return the role of a column that the user did not name, and the reason if it is no input."""
     reason = constant_reason(column, missing, distinct)
     if reason is not None:
         return "ignored", reason
-    reason = None if asked else identifier_reason(name, column, kind, distinct)
+    reason = identifier_reason(name, column, kind, distinct) if names_rows else None
     return ("id", reason) if reason else ("input", "")
 
 

@@ -97,22 +97,27 @@ def constant_reason(column: Column, missing: int, distinct: int) -> str | None:
 def identifier_reason(name: str, raw: Column, kind: KindName, distinct: int) -> str | None:
     """Return why a column only names its row, or None.
 
-    Text that differs in every row and has no spaces; whole numbers that differ in every row if
-    the column is called like an identifier.
+    Text without spaces that differs in every row; whole numbers that differ in every row if
+    the column is called like an identifier. In whole copies of a row the value may repeat.
+
+    Args:
+        name: Of the column.
+        raw: Its values, of which each different row has another one.
+        kind: What they were taken for.
+        distinct: How many different values there are.
     """
-    if not isinstance(raw, pl.Series) or raw.null_count():
+    if not isinstance(raw, pl.Series) or raw.null_count() or len(raw) < MIN_ROWS_FOR_ID:
         return None
-    if distinct != len(raw) or len(raw) < MIN_ROWS_FOR_ID:
-        return None
-    if kind == "text" and raw.dtype == pl.String:
+    where = "" if distinct == len(raw) else ", copies of whole rows apart"
+    if kind in ("text", "category") and raw.dtype == pl.String:
         has_spaces = raw.str.strip_chars().str.contains(r"\s").any()
         longest = raw.str.len_chars().max()
         if not has_spaces and isinstance(longest, int) and longest <= MAX_ID_LENGTH:
-            return "every text differs and is one word: looks like an identifier"
+            return f"every text differs and is one word{where}: looks like an identifier"
         return None
     if raw.dtype.is_integer() and is_id_name(name):
         how = "differs and counts up" if counts_up(raw) else "differs, and the name says so"
-        return f"every value {how}: looks like an identifier"
+        return f"every value {how}{where}: looks like an identifier"
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -186,20 +186,33 @@ def split(
     )
 
 
-def without_leaks(
-    train: Table, test: Table, schema: Schema, search: Search = "near"
-) -> tuple[Table, int, int]:
+class Cleaned(NamedTuple):
+    """Training rows without copies of the rows of a test file.
+
+    Args:
+        kept: The training rows that remain.
+        dropped: How many were left out.
+        near: How many of these were changed copies, not equal rows.
+        ordinary: How many equal a test row and yet remain, because few combinations exist.
+    """
+
+    kept: Table
+    dropped: int = 0
+    near: int = 0
+    ordinary: int = 0
+
+
+def without_leaks(train: Table, test: Table, schema: Schema, search: Search = "near") -> Cleaned:
     """Drop training rows that are copies of a row of a given test file.
+
+    Where equal rows are ordinary, because few combinations of inputs exist or because chance
+    alone brings most of them, they are no copies, and remain.
 
     Args:
         train: Rows of the training file.
         test: Rows of the test file.
         schema: Says which columns are inputs.
         search: Which copies to look for.
-
-    Returns:
-        The remaining training rows, how many were dropped, and how many of these were changed
-        copies, not equal rows.
 
     Raises:
         ColumnError: The test file lacks columns, or a value in it does not fit.
@@ -208,21 +221,22 @@ def without_leaks(
     inputs = schema.inputs
     pairs = zip(parsed_columns(train, inputs), parsed_columns(test, inputs), strict=True)
     both = [_stacked(ours, theirs) for ours, theirs in pairs]
-    if not both or search == "none" or repeats_are_ordinary(inputs, len(train)):
-        return train, 0, 0
+    if not both or search == "none":
+        return Cleaned(train)
     num = len(train)
-    groups = find_copies(inputs, both, search).groups
-    leaks = np.isin(groups[:num], groups[num:])
     equal = row_groups(both)
     exact = np.isin(equal[:num], equal[num:])
-    leaks |= exact
+    copies = find_copies(inputs, both, search)
+    if copies.ordinary or repeats_are_ordinary(inputs, num):
+        return Cleaned(train, ordinary=int(exact.sum()))
+    leaks = np.isin(copies.groups[:num], copies.groups[num:]) | exact
     if leaks.all():
         raise SplitError(
             "Every training row is also in the test file: give a test file with other rows."
         )
     if not leaks.any():
-        return train, 0, 0
-    return train.take(~leaks), int(leaks.sum()), int((leaks & ~exact).sum())
+        return Cleaned(train)
+    return Cleaned(train.take(~leaks), int(leaks.sum()), int((leaks & ~exact).sum()))
 
 
 def _stacked(ours: Column, theirs: Column) -> Column:

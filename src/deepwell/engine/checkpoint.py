@@ -186,11 +186,14 @@ class Checkpoints:
                 half.unlink(missing_ok=True)
         self._is_swept = True
 
-    def latest(self, fits: Callable[[Checkpoint], object] | None = None) -> Checkpoint | None:
+    def latest(
+        self, fits: Callable[[Checkpoint], object] | None = None, *, tells: bool = True
+    ) -> Checkpoint | None:
         """Return the newest checkpoint that is whole and fits, or None if the folder has none.
 
         Args:
             fits: Raises a `RunError` for a checkpoint of another training; None: all fit.
+            tells: Warn of those that were passed over; of several processes one does.
 
         Raises:
             RunError: There are files, but not one of them can be used: what is wrong with the
@@ -205,7 +208,7 @@ class Checkpoints:
             except RunError as error:
                 failure = failure or error
                 continue
-            if failure is not None:
+            if failure is not None and tells:
                 _log.warning("%s The checkpoint before it, %s, is used.", failure, path.name)
             return checkpoint
         if failure is not None:

@@ -105,6 +105,9 @@ class CompilingStep:
                 remember(self._memory, key, known)
         if known and self._program is None:
             self._compile(trainer, batch)
+        # only now: a trial that is refused leaves the optimizer's step as it was
+        if self._program is not None and self._is_whole_tried:
+            trainer.state.update.compile()
         trainer.state.is_compiled = self._program is not None
 
     def _try(self, trainer: Trainer, batch: Batch) -> bool:
@@ -145,8 +148,6 @@ class CompilingStep:
             return
         self._program = program
         self._is_whole_tried = not _can_be_whole(trainer)
-        if self._is_whole_tried:
-            trainer.state.update.compile()
         trainer.compilation = f"Compiled in {time.perf_counter() - began:.0f} s."
         if program.is_recorded:
             trainer.compilation += " A CUDA graph is replayed."

@@ -168,7 +168,7 @@ class State:
             _check_identity(checkpoint.state.get("identity", {}), identity)
             check_fit(under("model", checkpoint.tensors), current)
 
-        checkpoint = checkpoints.latest(fits)
+        checkpoint = checkpoints.latest(fits, tells=self.processes.is_first)
         return None if checkpoint is None else self._load(checkpoint)
 
     def _load(self, checkpoint: Checkpoint) -> dict[str, Tensor] | None:

@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import threading
+import time
 from collections.abc import Generator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -24,6 +25,7 @@ from deepwell.errors import TrainingError
 
 _PATIENCE = timedelta(hours=24)
 """How long a process waits for another one that is alive, such as for the first one's scoring."""
+_SECONDS_BETWEEN_LOOKS = 0.5
 _SIGNS = ("gloo", "nccl", "connection closed", "connection reset", "broken pipe")
 
 
@@ -151,6 +153,8 @@ def joined_processes() -> Processes:
             dist.init_process_group(backend, timeout=_PATIENCE)
             atexit.register(_leave)
             _end_in_order()
+            if "TORCHELASTIC_RUN_ID" in os.environ:
+                _end_with(os.getppid())
         local_rank = int(os.environ.get("LOCAL_RANK", dist.get_rank()))
         _joined = Processes(dist.get_rank(), dist.get_world_size(), local_rank)
     return _joined or ALONE
@@ -194,6 +198,20 @@ def _end_in_order() -> None:
 
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, end)
+
+
+def _end_with(launcher: int) -> None:
+    """End this process soon after the launcher, which is its parent, has been killed.
+
+    Otherwise it would train on, and write into the run folder that somebody else resumes.
+    """
+
+    def watch() -> None:
+        while os.getppid() == launcher:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="launcher", daemon=True).start()
 
 
 def _leave() -> None:

@@ -46,12 +46,24 @@ class Progress(Callback):
         self._chart = LossChart()
         self._last_step = 0
         self._last_line = 0.0
+        self._noun, self._number, self._of = "", 0, 0
+
+    def expect(self, trainings: int, *, noun: str, done: int = 0) -> None:
+        """Say how many trainings follow each other, so that each line tells which one it is.
+
+        Args:
+            trainings: How many there are in all.
+            noun: What one of them is, such as fold.
+            done: How many of them are done already.
+        """
+        self._noun, self._number, self._of = noun, done, trainings
 
     def on_fit_started(self, state: TrainState) -> None:
         """Open the bar."""
         if not self.enabled:
             return
         self._start = state
+        self._number += 1
         self._last_step = state.step
         self._last_line = time.monotonic()
         for note in state.notes:
@@ -100,7 +112,7 @@ class Progress(Callback):
             self._bar.update(
                 self._bar.task_ids[0],
                 completed=state.step,
-                description=f"epoch {state.epoch}/{state.epochs}",
+                description=self._where(state),
                 facts=f"{facts(state)} · {self._pace(state)}",
                 time=self._time(state),
             )
@@ -115,8 +127,11 @@ class Progress(Callback):
         is_epoch_end = state.record is not None and state.record["epoch"] == state.epoch
         shown = facts(state) if is_epoch_end else facts(state, with_val=False)
         parts = [shown, self._pace(state), self._time(state)]
-        line = "  ".join([f"epoch {state.epoch}/{state.epochs}", *parts])
-        print(line, file=self._out, flush=True)
+        print("  ".join([self._where(state), *parts]), file=self._out, flush=True)
+
+    def _where(self, state: TrainState) -> str:
+        which = f"{self._noun} {self._number}/{self._of}  " if self._number <= self._of else ""
+        return f"{which}epoch {state.epoch}/{state.epochs}"
 
     def _pace(self, state: TrainState) -> str:
         start = self._start or state

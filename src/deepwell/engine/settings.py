@@ -231,7 +231,7 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
         last = self.averaging.last_epochs
         if last is not None and last > self.epochs:
             raise ValueError(
-                f"averaging.last_epochs = {last}, but there are only {self.epochs} epochs."
+                f"averaging.last_epochs = {last}, and there are fewer epochs: {self.epochs}."
             )
         return self
 

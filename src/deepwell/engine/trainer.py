@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from deepwell.engine.account import conclude, view_of
 from deepwell.engine.averaging import WeightAverage
-from deepwell.engine.batches import IterableBatches, TensorBatches, as_batches, seed_of
+from deepwell.engine.batches import IterableBatches, seed_of
 from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
 from deepwell.engine.checkpoint import Checkpoints
 from deepwell.engine.devices import resolve_device
+from deepwell.engine.epoch_end import end_epoch
 from deepwell.engine.health import Before, Health
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
@@ -26,15 +26,9 @@ from deepwell.engine.loader_numbers import generators_of
 from deepwell.engine.loggers.base import with_loggers
 from deepwell.engine.means import RunningMeans
 from deepwell.engine.mixing import Mixing, MixingTask
-from deepwell.engine.optimizers import OPTIMIZERS
 from deepwell.engine.parallel import Parallel
 from deepwell.engine.persistence import State, identity_of
-from deepwell.engine.precision import (
-    choose_precision,
-    forward_work,
-    lay_channels_last,
-    wants_channels_last,
-)
+from deepwell.engine.placement import check_trainable, place
 from deepwell.engine.processes import joined_processes
 from deepwell.engine.result import FitResult
 from deepwell.engine.safeguard import Safeguard
@@ -43,7 +37,6 @@ from deepwell.engine.snapshot import own_host_numbers, seed_all
 from deepwell.engine.strategies import check_strategy
 from deepwell.engine.symmetry import explain_symmetry
 from deepwell.engine.update import Update
-from deepwell.engine.validation import validate
 from deepwell.engine.writing import Writing
 from deepwell.errors import ConfigError, DataError, TrainingError
 from deepwell.types import Batch, Loss
@@ -96,8 +89,18 @@ class Trainer:
         self.writing = Writing(checkpoints, self.callbacks)
         self.is_interrupted = False
         self.model = model
-        _check_trainable(model)
-        self._place(batches, val_batches)
+        check_trainable(model)
+        placed = place(
+            model,
+            batches,
+            val_batches,
+            settings=settings,
+            device=self.device,
+            is_sharded=not self.processes.is_alone and settings.strategy == "fsdp",
+        )
+        self.batches, self.val_batches = placed.batches, placed.val_batches
+        self.precision = placed.precision
+        self.micro_batches, self.total_steps = placed.micro_batches, placed.total_steps
         self.notes = explain_symmetry(model)
         self.parallel = self._divide()
         self.state = self._new_state(task.score_names)
@@ -120,50 +123,6 @@ class Trainer:
         self._guard = InterruptGuard()
         self._resumed_random: dict[str, Tensor] | None = None
         self._clock = time.perf_counter()
-
-    def _place(
-        self,
-        batches: Batches | Iterable[Any],
-        val_batches: Batches | Iterable[Any] | None,
-    ) -> None:
-        """Move network and rows to the device, and decide what to compute with."""
-        is_sharded = not self.processes.is_alone and self.settings.strategy == "fsdp"
-        last = wants_channels_last(self.model) and not is_sharded
-        self.model.to(self.device)
-        if last:
-            lay_channels_last(self.model)
-        self.batches = as_batches(batches).to(self.device, channels_last=last)
-        val = None if val_batches is None else as_batches(val_batches)
-        self.val_batches = None if val is None else val.to(self.device, channels_last=last)
-        self.precision = choose_precision(
-            self.settings.precision,
-            self.device,
-            self.model,
-            batch_rows=self.batches.batch_size or 0,
-            work=self._work(),
-            compiles_bytes=self.settings.compile == "on" and self._reads_bytes(),
-        )
-        is_full = OPTIMIZERS[self.settings.optimizer].is_full_batch
-        self.micro_batches = None if is_full else self.settings.accumulate
-        in_step = self.micro_batches or len(self.batches)
-        steps = math.ceil(len(self.batches) / in_step) * self.settings.epochs
-        self.total_steps = min(steps, self.settings.max_steps or steps)
-
-    def _reads_bytes(self) -> bool:
-        if not isinstance(self.batches, TensorBatches):
-            return False
-        return all(t == torch.uint8 for t in self.batches.input_types)
-
-    def _work(self) -> float:
-        """Count the operations of a batch, where that decides about the precision."""
-        decides = self.settings.precision == "auto" and self.device.type == "cpu"
-        # other batches may not be looked at without drawing their random numbers
-        if not decides or not isinstance(self.batches, TensorBatches) or self.batches.augment:
-            return 0.0
-        try:
-            return forward_work(self.model, next(self.batches.epoch(0)).inputs)
-        except Exception:  # whatever is wrong with the network, the first step says it better
-            return 0.0
 
     def _divide(self) -> Parallel | None:
         """Return how the processes train together, or None if there is only this one."""
@@ -368,115 +327,26 @@ class Trainer:
         """Validate, write the record, keep the best weights and decide whether to go on."""
         if self.is_interrupted:
             return
-        train = self.means.read()
-        self.safeguard.check_epoch(train["loss"])
-        with self._averaged():
-            val: dict[str, float] = {}
-            if self.val_batches is not None:
-                val = validate(
-                    self.model,
-                    self.task,
-                    self.val_batches,
-                    self.precision,
-                    device=self.device,
-                    parallel=self.parallel,
-                )
-                self.safeguard.check_val(val["loss"])
-            is_best = self._compare((val or train)[self.settings.monitor])
-        plateau = self.state.update.plateau
-        if plateau is not None:
-            plateau.note(is_best)
-        self._read_clock()
-        self.ledger.end_epoch(
-            {
-                "train": train,
-                "val": val,
-                "learning_rate": self.ledger.learning_rate,
-                "best": is_best,
-            }
-        )
-        self.means.reset()
-        self._decide()
+        end_epoch(self)
         self._heed(self.callbacks.epoch_ended(self.view()))
         self.is_interrupted = self.processes.any(self._guard.is_pressed)
         is_due = self.checkpoints is not None and self.checkpoints.is_due
         if self.processes.any(is_due and self.processes.is_first) or not self.is_running:
             self._save()
 
-    @contextlib.contextmanager
-    def _averaged(self) -> Generator[None]:
-        """Give the network its mean weights while it is validated and compared, if it has any."""
-        average = self.state.average
-        if average is None:
-            yield
-            return
-        average.after_epoch(self.model, self.ledger.epoch + 1)
-        with average.in_place(self.model):
-            rows = self.batches.epoch(self.ledger.epoch)
-            if self.parallel is not None:
-                rows = map(self.parallel.share, rows)
-            average.refresh(self.model, rows, self.precision)
-            yield
-
     def finish(self) -> FitResult:
         """Put the best weights back and report."""
-        self._read_clock()
-        ledger = self.ledger
-        stopped = ledger.stopped or f"Stopped by Ctrl-C after {self._count('step', ledger.step)}."
-        best, average = self.state.best, self.state.average
-        best_epoch = best.epoch if self.val_batches is not None else None
-        if best_epoch is not None and best.restore(self.model):
-            stopped += f" The network has the weights of epoch {best_epoch}, the best by "
-            stopped += f"validation {self.settings.monitor}."
-        elif average is not None and average.is_ready:
-            copy_weights(weights_of(self.model), average.weights)
-            stopped += " The network has mean weights."
-        if ledger.skipped:
-            skipped = self._count("step", ledger.skipped)
-            stopped += f" {skipped} left out because of numbers that are not finite; "
-            stopped += ledger.first_skipped
+        self.read_clock()
+        result = conclude(self)
         if self.parallel is not None:
             self.model = self.parallel.release()
         self.model.eval()
-        return FitResult(
-            history=ledger.history,
-            best_epoch=best_epoch,
-            steps=ledger.step,
-            seconds=ledger.seconds,
-            stopped=stopped,
-            interrupted=self.is_interrupted,
-            precision=self.precision.sentence,
-            device=str(self.device),
-            notes=self.notes,
-            skipped=ledger.skipped,
-            compilation=self.compilation,
-            health=ledger.health,
-        )
+        return result
 
     def view(self) -> TrainState:
         """Return what callbacks may see."""
-        self._read_clock()
-        ledger = self.ledger
-        return TrainState(
-            epoch=ledger.epochs_begun,
-            epochs=self.settings.epochs,
-            step=ledger.step,
-            total_steps=self.total_steps,
-            micro_step=ledger.micro_step,
-            samples=ledger.samples,
-            seconds=ledger.seconds,
-            learning_rate=ledger.learning_rate,
-            loss=ledger.loss,
-            record=MappingProxyType(ledger.history[-1]) if ledger.history else None,
-            best_epoch=self.state.best.epoch,
-            best_value=self.state.best.value,
-            monitor=self.settings.monitor,
-            precision=self.precision.sentence,
-            device=str(self.device),
-            stopped=ledger.stopped,
-            notes=self.notes,
-            health=tuple(ledger.health),
-        )
+        self.read_clock()
+        return view_of(self)
 
     def _log(self) -> None:
         loss, weight, *_ = self.means.totals()
@@ -489,35 +359,8 @@ class Trainer:
         if said and self.ledger.stopped is None:
             self.ledger.stopped = said[1:]
 
-    def _compare(self, value: float) -> bool:
-        """Note whether the epoch that ends now is the best so far, and keep its weights."""
-        best = self.state.best
-        is_best = best.is_improved_by(value)
-        if is_best:
-            best.note(value, self.ledger.epoch + 1)
-        # without validation rows the copy is only the last one that is known to be good
-        if is_best if self.val_batches is not None else not self.safeguard.reads_each_step:
-            best.keep(self.model)
-        return is_best
-
-    def _decide(self) -> None:
-        ledger, patience = self.ledger, self.settings.patience
-        if ledger.stopped is not None:
-            return
-        if ledger.epoch >= self.settings.epochs:
-            ledger.stopped = f"Finished {self._count('epoch', ledger.epoch)}."
-        elif patience is not None and ledger.epoch - (self.state.best.epoch or 0) >= patience:
-            rows = "validation" if self.val_batches is not None else "training"
-            ledger.stopped = (
-                f"Stopped after epoch {ledger.epoch}: the {rows} {self.settings.monitor} has not "
-                f"improved for {self._count('epoch', patience)}."
-            )
-
-    @staticmethod
-    def _count(noun: str, number: int) -> str:
-        return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-    def _read_clock(self) -> None:
+    def read_clock(self) -> None:
+        """Add the time since the last reading to that of the training."""
         now = time.perf_counter()
         self.ledger.seconds += now - self._clock
         self._clock = now
@@ -537,17 +380,3 @@ class Trainer:
         view, has_val = self.view(), self.val_batches is not None
         path = self.state.save(self.checkpoints, self._identity(), keeps_best=has_val)
         self.writing.begin(view, path)
-
-
-def _check_trainable(model: nn.Module) -> None:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise TrainingError(
-            "The network has no parameter that can be trained: requires_grad must be set on "
-            "at least one."
-        )
-    if any(isinstance(p, nn.parameter.UninitializedParameter) for p in parameters):
-        raise TrainingError(
-            "The network has lazy layers whose size is not known yet: call it once on a "
-            "batch before training."
-        )

@@ -42,7 +42,8 @@ def _row(name: str, scores: Json, nested: Json | None) -> FoldScore:
     value, interval = metric_texts(name, scores)
     outer = ""
     if nested is not None:
-        outer = " ".join(metric_texts(name, nested["metrics"][name])[:1])
+        score, ends = metric_texts(name, nested["metrics"][name])
+        outer = f"{score} ({ends})" if ends else score
     mean, spread = (metric_texts(name, {"value": scores[key]})[0] for key in ("mean", "std"))
     has_spread = scores["std"] is not None
     return FoldScore(

@@ -19,6 +19,8 @@ from deepwell.evaluation.story import Chapter, date_text
 from deepwell.evaluation.verdict import size_text
 
 DRAWS = 400
+NEGLIGIBLE = 0.0005
+"""Gains below this share of a score, or below 0.05 percentage points, are not told in numbers."""
 MOST_SIBLINGS = 40
 """Runs that enter the estimate, the newest ones."""
 
@@ -57,15 +59,16 @@ def count_siblings(run: Path) -> dict[str, Any] | None:
         return None
     others = sorted(_others(own), key=lambda one: one.created)[-MOST_SIBLINGS:]
     runs = [*others, own]
-    size = None
+    size = score = None
     if others:
+        score = value_of(own.primary, own.scored, own.weight)
         size = optimism(own.primary, [one for one in runs if one.primary.name == own.primary.name])
     return {
         "number": len(runs),
         "runs": [one.name for one in runs],
         "metric": own.primary.name,
         "optimism": size,
-        "sentence": runs_sentence(own.primary, len(runs), size) if others else "",
+        "sentence": runs_sentence(own.primary, len(runs), size, score) if others else "",
     }
 
 
@@ -154,19 +157,24 @@ def expected_gain(draws: Floats, values: Floats, *, is_higher_better: bool) -> f
     return max(0.0, float(gain.mean()))
 
 
-def runs_sentence(metric: Metric, number: int, size: float | None) -> str:
+def runs_sentence(
+    metric: Metric, number: int, size: float | None, score: float | None = None
+) -> str:
     """Say how many runs were scored on the same rows, and what choosing among them gains.
 
     Args:
         metric: By which the best is chosen.
         number: Of this run, counted from 1.
         size: From `expected_gain`; None where it is unknown.
+        score: Of this run, beside which a gain may be too small to speak of.
     """
     text = f"This is run number {number} that was scored on these test rows"
     if size is None:
         return f"{text}; choosing the best of them is optimistic."
-    if size_text(metric, size).startswith("0 "):
-        return f"{text}; one of them is so far ahead that choosing it is not luck."
+    if size == 0 or size <= NEGLIGIBLE * (1.0 if metric.unit == "share" else abs(score or 0.0)):
+        return (
+            f"{text}; one is so far ahead, or they are so alike, that choosing the best is no luck."
+        )
     return f"{text}; choosing the best of them is optimistic by about {size_text(metric, size)}."
 
 

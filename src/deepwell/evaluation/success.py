@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from deepwell.errors import ConfigError
-from deepwell.evaluation.metrics import metric_for
+from deepwell.evaluation.metrics import METRICS, metric_for
 from deepwell.tasks.base import TaskName
 
 Operator = Literal["<", "<=", ">", ">="]
@@ -59,12 +59,12 @@ class Success:
         }
 
 
-def parse_success(text: str, task: TaskName) -> Success:
+def parse_success(text: str, task: TaskName | None = None) -> Success:
     """Read what counts as success. Needs no data: call it before training.
 
     Args:
         text: Such as "rmse < 25000", "accuracy >= 0.9" or "recall ≥ 90%".
-        task: Name of the task, which decides the metrics there are.
+        task: Name of the task, which decides the metrics there are; None while no row is read.
 
     Raises:
         ConfigError: It cannot be read, the task has no such metric, or it can never be met.
@@ -86,7 +86,8 @@ specificity, f1, mcc, hamming_loss, log_loss, brier, roc_auc, average_precision.
             f'Success "{text}" cannot be read: write a metric, one of < <= > >=, and a number, '
             'for example "rmse < 25000" or "accuracy >= 0.9".'
         )
-    metric = metric_for(match["name"].lower(), task)
+    name = match["name"].lower()
+    metric = METRICS[name] if task is None else metric_for(name, task)
     threshold = float(number.rstrip("%").replace(",", "").replace("_", ""))
     threshold = threshold / 100 if number.endswith("%") else threshold
     if metric.unit == "share" and not 0 <= threshold <= 1:

@@ -13,6 +13,8 @@ from deepwell.models.catalog import MODELS
 from deepwell.tasks.base import TaskName
 
 Outcome = Literal["better", "worse", "undecided"]
+ROUNDING = 1e-6
+"""Two scores that differ by less than this share of them differ by rounding only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,18 @@ def _apart(metric: Metric, difference: float | None) -> str:
     return number(size, 3)
 
 
+def is_rounding(difference: float | None, score: float | None) -> bool:
+    """Say whether a difference of two scores is none but for rounding.
+
+    Example:
+        >>> is_rounding(6.6e-12, 25_000.0), is_rounding(3.0, 25_000.0), is_rounding(None, 1.0)
+        (True, False, False)
+    """
+    if difference is None or score is None:
+        return False
+    return abs(difference) <= ROUNDING * max(abs(score), abs(difference))
+
+
 def size_text(metric: Metric, size: float | None) -> str:
     """Write the size of a difference with its unit.
 
@@ -154,20 +168,34 @@ def verdict(
     others = list(comparisons)
     sentences: list[str] = []
     if constant and constant[0].outcome != "better":
-        sentences.append(_lost(metric, constant[0], task, sure, noun))
+        sentences.append(_lost(metric, constant[0], task, sure, noun, score.value))
         others = [one for one in comparisons if one.baseline != "constant"]
+    same = [one for one in others if is_rounding(one.difference, score.value)]
+    others = [one for one in others if one not in same]
+    if same:
+        nouns = _listed([noun_of(one.baseline, task) for one in same])
+        sentences.append(f"Between the {noun} and {nouns} there is no difference.")
     sentences.append(_clauses(metric, others, task, sure, noun))
     sentences.append(f"Its {_name(metric)} is {reached}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _lost(metric: Metric, constant: Comparison, task: TaskName, sure: str, what: str) -> str:
+def _lost(
+    metric: Metric,
+    constant: Comparison,
+    task: TaskName,
+    sure: str,
+    what: str,
+    reached: float | None,
+) -> str:
     noun = noun_of("constant", task)
     size = f"{_apart(metric, constant.difference)} {_unit(metric)}"
     if constant.outcome == "worse":
         return (
             f"The {what} does not beat {noun}: it is worse by {size}, beyond the {sure} interval."
         )
+    if is_rounding(constant.difference, reached):
+        return f"The {what} does not beat {noun}: there is no difference between them."
     return f"The {what} does not beat {noun}: the difference of {size} is within the noise."
 
 

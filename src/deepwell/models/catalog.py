@@ -154,13 +154,16 @@ def settings_class(name: str) -> type[Settings]:
     return cast("type[Settings]", getattr(import_module(entry.module), entry.settings_name))
 
 
-def resolve(name: str, settings: Mapping[str, Any] | Settings | None = None) -> Settings:
+def resolve(
+    name: str, settings: Mapping[str, Any] | Settings | None = None, *, group: str = ""
+) -> Settings:
     """Return the complete settings: defaults, over them the preset, over that the user's.
 
     Args:
         name: A name in `MODELS`.
         settings: The user's settings. The additional key ``preset`` names a group of settings
             of the entry, over which the others are laid.
+        group: What stands before the name of a setting in an error, such as "model".
 
     Raises:
         ModelError: There is no such architecture.
@@ -175,7 +178,7 @@ def resolve(name: str, settings: Mapping[str, Any] | Settings | None = None) -> 
         settings = settings.model_dump(exclude_unset=True)
     given = dict(settings or {})
     preset = _preset(entry, given.pop("preset", None))
-    return settings_class(name).model_validate({**preset, **given})
+    return settings_class(name).model_validate({**preset, **given}, group=group)
 
 
 def place_columns(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,10 @@ class Course:
         """Rows that judge, in the order of `pooled`."""
         return self.pool.take(self.positions)
 
+    def first(self, count: int) -> Course:
+        """Return the course of the first trainings only."""
+        return replace(self, parts=self.parts[:count])
+
     def pooled(self, outputs: Sequence[Outputs], task: Task) -> Outputs:
         """Return one answer for each row that judges: the mean of its answers.
 
@@ -88,7 +92,7 @@ def course_of(prepared: Prepared, pool: Table, num_val: int) -> Course:
         return Course(pool, (as_given,) * settings.ensemble, words)
     if settings.folds.count:
         return asked_folds(prepared, pool, settings.seed)
-    count = num_folds(len(pool), prepared.schema)
+    count = num_folds(prepared.schema)
     if count == 1:
         return Course(pool, (as_given,), words)
     try:

@@ -33,12 +33,21 @@ def scores_of_folds(prepared: Prepared, outcome: Race) -> dict[str, Any]:
     return {
         "count": asked.count,
         "repeats": asked.repeats,
-        "words": course.words,
+        "words": f"{course.words}{_gap(prepared)}",
         "trained_on": [len(part.train) for part in course.parts],
         "is_choice": len(outcome.results) > 1,
         **_scores(prepared, parts, pooled),
         "nested": None,
     }
+
+
+def _gap(prepared: Prepared) -> str:
+    """Say how much time is left out between the rows of folds in time, if that was asked for."""
+    name, gap = prepared.schema.name_of("time"), prepared.settings.folds.embargo
+    if name is None or not gap:
+        return ""
+    unit = ("day" if gap == 1 else "days") if prepared.schema[name].kind == "date" else f'"{name}"'
+    return f", with a gap of {gap:g} {unit}"
 
 
 def nested(

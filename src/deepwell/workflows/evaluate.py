@@ -8,9 +8,12 @@ from typing import Any
 from deepwell.artifact import load
 from deepwell.evaluation import EvaluationSettings, parse_success
 from deepwell.evaluation import evaluate as judge
+from deepwell.evaluation.decided import judge_decision
 from deepwell.files import write_json
+from deepwell.workflows.decide import row_weight
 from deepwell.workflows.predict import check_output
 from deepwell.workflows.seen_rows import count_seen_rows, note_look
+from deepwell.workflows.uncertain import judge_stored
 
 LOOK = "deepwell evaluate"
 
@@ -35,7 +38,8 @@ def evaluate(
     Returns:
         `task`, `targets`, `rows`, `metrics` (name → value, low, high), `success`; `seen`: how many
         of the rows the model has learned from (None if that cannot be known); `looks`: how often
-        the run's own test rows were scored (None if none of them is among the rows).
+        the run's own test rows were scored (None if none of them is among the rows); `decision`
+        and `uncertainty`: what they do to these rows, as in evaluation.json.
 
     Raises:
         ArtifactError: The model folder is damaged, unsafe or too new.
@@ -51,16 +55,26 @@ def evaluate(
         parse_success(success, task.name)
         asked = asked.model_copy(update={"success": success})
     table = predictor.read(data)
+    undecided = predictor.undecided(table)
     evaluation = judge(
         task,
         predictor.schema,
         test=table,
-        predictions=predictor.predict_table(table),
+        predictions=predictor.decided(undecided),
         baselines={},
         settings=asked,
     ).to_json()
     scores = {name: evaluation[name] for name in ("task", "targets", "metrics", "success")}
     scores["rows"] = len(table)
+    scores["decision"] = judge_decision(
+        predictor.decision,
+        task,
+        task.truth(table),
+        undecided,
+        weight=row_weight(predictor.schema, table),
+        settings=asked,
+    )
+    scores["uncertainty"] = judge_stored(predictor, table, undecided, asked)
     scores["seen"] = count_seen_rows(Path(model), table, predictor.schema)
     scores["looks"] = note_look(Path(model), data, table, predictor.schema, LOOK)
     if target is not None:

@@ -24,7 +24,7 @@ def look(prepared: Prepared, say: Say) -> Prepared:
         if settings.fail_on_leak:
             _refuse(leaks)
         for leak in leaks:
-            if leak.severity != "note":
+            if leak.severity != "note" or leak.is_far_ahead:
                 say(f"{leak.severity.capitalize()}: {leak.sentence}")
         prepared = replace(prepared, leaks=leaks, notes=_without_doubles(prepared, leaks))
     if settings.shift:

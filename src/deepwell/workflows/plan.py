@@ -90,7 +90,7 @@ def model_options(
     """
     preset = MODELS[name].presets.get(str(given.get("preset")), {})
     own = {key: value for key, value in (recommended or {}).items() if key not in preset}
-    complete = resolve_model(name, {**own, **given}).plain()
+    complete = resolve_model(name, {**own, **given}, group="model").plain()
     measured = {"mean", "std", "link"} - set(given) - set(preset)
     return {key: value for key, value in complete.items() if key not in measured}
 

@@ -7,17 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from deepwell.config import merge
-from deepwell.data import Schema
+from deepwell.data import Schema, Table
+from deepwell.tasks import Regression, Task
 from deepwell.workflows.plan import has_images
 from deepwell.workflows.settings import TrainSettings
 
 FEWEST_ROWS = 200
 """With fewer rows their scores differ by chance alone: then a single network is trained."""
-_FOLDED_ROWS = 10_000
-"""Up to so many rows each model is trained on folds, which wastes none of them."""
 NUM_FOLDS = 5
+_FEW_ROWS = 10_000
+"""Up to so many rows there is time for models that are seldom the best."""
 MANY_ROWS = 20_000
 """From so many rows on a network needs fewer epochs."""
+
+
+_SKEWED = 1.0
+"""Skewness from which a logarithm helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +34,16 @@ class Entrant:
         overrides: Settings over those recommended for the model.
         of_many: Further ones where there are many rows: fewer epochs, as each gives many steps.
             What the user asks for goes over those that are not of the model.
-        of_unfolded: Whether it takes part where rows are too many for folds, and time is short:
-            "always", "never", or with "classes" only.
+        beyond_few: Whether it takes part where rows are more than few, and time is short: "always",
+            "never", or with "classes" only.
+        targets: Which ones it is for: "any", "skewed" or "even"; see `is_skewed`.
     """
 
     title: str
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     of_many: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    of_unfolded: Literal["always", "classes", "never"] = "always"
+    beyond_few: Literal["always", "classes", "never"] = "always"
+    targets: Literal["any", "skewed", "even"] = "any"
 
     @property
     def model(self) -> str:
@@ -58,6 +65,7 @@ _FEW_COLUMNS = {
     "min_leaf_rows": 8,
     "l2": 1.0,
 }
+_SLOW = {**_FEW_COLUMNS, "max_leaves": 31, "learning_rate": 0.03}
 _LINEAR = {
     "model": {"name": "linear"},
     "engine": {
@@ -69,12 +77,12 @@ _LINEAR = {
 
 ENTRANTS = (
     Entrant("boosted_trees, few columns", {"model": _FEW_COLUMNS}),
+    Entrant("boosted_trees, slow", {"model": _SLOW}, targets="even"),
     Entrant(
-        "boosted_trees, slow",
-        {"model": {**_FEW_COLUMNS, "max_leaves": 31, "learning_rate": 0.03}},
+        "boosted_trees, logarithm", {"model": {**_SLOW, "log_targets": True}}, targets="skewed"
     ),
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
-    Entrant("linear", _LINEAR, of_unfolded="never"),
+    Entrant("linear", _LINEAR, beyond_few="never"),
     Entrant(
         "realmlp",
         {
@@ -88,23 +96,41 @@ ENTRANTS = (
         "tabm",
         {"model": {"name": "tabm"}},
         of_many={"model": {"name": "tabm", "num_members": 8}, "engine": {"epochs": 12}},
-        of_unfolded="classes",
+        beyond_few="classes",
     ),
-    Entrant("mlp", {"model": {"name": "mlp"}}, of_unfolded="never"),
+    Entrant("mlp", {"model": {"name": "mlp"}}, beyond_few="never"),
 )
 """In the order in which they are trained: what is quick and usually good comes first."""
 
 
-def entrants_for(num_rows: int, *, has_classes: bool) -> tuple[Entrant, ...]:
-    """Return the models that compete on so many rows.
+def entrants_for(task: Task, rows: Table) -> tuple[Entrant, ...]:
+    """Return the models that compete.
 
-    Example:
-        >>> [entrant.title for entrant in entrants_for(50_000, has_classes=True)][-2:]
-        ['realmlp', 'tabm']
+    Args:
+        task: The question.
+        rows: All that may be learned from.
     """
-    kinds = ("always", "classes") if has_classes else ("always",)
-    is_folded = num_rows <= _FOLDED_ROWS
-    return tuple(one for one in ENTRANTS if is_folded or one.of_unfolded in kinds)
+    kinds = ("always",) if task.name == "regression" else ("always", "classes")
+    targets = ("any", "skewed" if is_skewed(task, rows) else "even")
+    are_few = len(rows) <= _FEW_ROWS
+    return tuple(
+        one for one in ENTRANTS if one.targets in targets and (are_few or one.beyond_few in kinds)
+    )
+
+
+def is_skewed(task: Task, rows: Table) -> bool:
+    """Tell whether targets are numbers above zero of which a few are far larger than the others.
+
+    Sums of money are often so: the skewness, the mean cube of the standardised values, is over 1.
+    """
+    if not isinstance(task, Regression) or task.settings.target_transform != "none":
+        return False
+    values = task.truth(rows)
+    spread = values.std(axis=0)
+    if not (values > 0).all() or not (spread > 0).all():
+        return False
+    skewness = (((values - values.mean(axis=0)) / spread) ** 3).mean(axis=0)
+    return bool((skewness > _SKEWED).all())
 
 
 def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: int) -> bool:
@@ -122,11 +148,10 @@ def is_race(settings: TrainSettings, schema: Schema, num_train: int, num_val: in
         and not choice.options
         and not has_images(schema)
         and num_train + num_val >= FEWEST_ROWS
-        and (num_val > 0 or num_folds(num_train, schema) > 1)
+        and (num_val > 0 or num_folds(schema) > 1)
     )
 
 
-def num_folds(num_rows: int, schema: Schema) -> int:
+def num_folds(schema: Schema) -> int:
     """Return how many folds each model is trained on; 1 stands for the validation rows as given."""
-    is_ordered = schema.name_of("time") is not None
-    return 1 if is_ordered or num_rows > _FOLDED_ROWS else NUM_FOLDS
+    return NUM_FOLDS if schema.name_of("time") is None else 1

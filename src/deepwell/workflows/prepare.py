@@ -27,6 +27,7 @@ from deepwell.data import (
 )
 from deepwell.data.audit import GivenTest, audit
 from deepwell.data.proposals import propose
+from deepwell.data.split import Cleaned
 from deepwell.data.storing import StoredData
 from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
@@ -173,6 +174,8 @@ def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
     """Refuse what can be refused before the data are read."""
     resolve_device(asked.engine.device)
     check_loggers(asked.engine.loggers)
+    if asked.evaluation.success is not None:
+        parse_success(asked.evaluation.success)
     if asked.is_many and asked.engine.devices > 1:
         raise ConfigError(
             "--folds and --ensemble train one model after the other in one process: leave "
@@ -189,7 +192,7 @@ def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
             "several models are blended."
         )
     if module is None and asked.model.name != "auto":
-        resolve_model(asked.model.name, asked.model.options)
+        resolve_model(asked.model.name, asked.model.options, group="model")
 
 
 def pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:
@@ -235,11 +238,15 @@ def _sides(
     test, given, notes = None, None, ()
     if given_test is not None:
         test = rows_with_target(conform(given_test, schema), schema)
-        table, num_leaks, near = without_leaks(table, test, schema, asked.split.copies)
-        given = GivenTest(rows=test, left_out=num_leaks, near=near)
-        if num_leaks:
-            changed = f" ({near:,} of them changed)" if near else ""
-            notes = (f"{num_leaks:,} training rows are also in the test rows{changed}: left out.",)
+        cleaned = without_leaks(table, test, schema, asked.split.copies)
+        table = cleaned.kept
+        given = GivenTest(
+            rows=test,
+            left_out=cleaned.dropped,
+            near=cleaned.near,
+            ordinary=cleaned.ordinary,
+        )
+        notes = _notes_on_given(cleaned)
     splits = split(
         table,
         schema,
@@ -259,6 +266,19 @@ def _sides(
             "split.test above 0, or give a file with --test."
         )
     return splits, (table.take(splits.train), table.take(splits.val), test), checked
+
+
+def _notes_on_given(cleaned: Cleaned) -> tuple[str, ...]:
+    """Say which training rows are like test rows that were given apart, and what became of them."""
+    if cleaned.ordinary:
+        return (
+            f"{cleaned.ordinary:,} training rows equal a test row; so few combinations exist that "
+            "this is ordinary, so they stay.",
+        )
+    if cleaned.dropped:
+        changed = f" ({cleaned.near:,} of them changed)" if cleaned.near else ""
+        return (f"{cleaned.dropped:,} training rows are also in the test rows{changed}: left out.",)
+    return ()
 
 
 def _require_weight(schema: Schema, sides: Mapping[str, Table]) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 from deepwell.artifact import Predictor
 from deepwell.artifact.architecture import CUSTOM
-from deepwell.engine import Checkpoints, resolve_device
+from deepwell.engine import Checkpoints, Progress, resolve_device
 from deepwell.engine.processes import joined_processes, refuse_to_end
 from deepwell.errors import OutputError
 from deepwell.files import write_json, write_text
@@ -32,6 +32,7 @@ from deepwell.workflows.portfolio import Entrant, entrants_for
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.race import race
 from deepwell.workflows.seen_rows import write_seen_rows
+from deepwell.workflows.settings import TrainSettings
 from deepwell.workflows.watched import watched
 
 
@@ -145,9 +146,9 @@ def _compete(run: RunFolder, prepared: Prepared, callbacks: Sequence[object], sa
     kept["engine"] = {k: v for k, v in kept.get("engine", {}).items() if k != "loggers"}
     alone = Entrant(settings.model.name, {"model": settings.model.plain()})
     limit = settings.time_limit if is_race else float("inf")
-    num_rows = len(prepared.train) + len(prepared.val)
-    has_classes = prepared.task.name != "regression"
-    entrants = entrants_for(num_rows, has_classes=has_classes) if is_race else (alone,)
+    rows = prepared.train.concat(prepared.val)
+    _number_trainings(callbacks, settings, done=len(list(run.members.glob("*.json"))))
+    entrants = entrants_for(prepared.task, rows) if is_race else (alone,)
     outcome = race(
         prepared,
         given=kept,
@@ -174,6 +175,16 @@ def _compete(run: RunFolder, prepared: Prepared, callbacks: Sequence[object], sa
                 learned = replace(learned, fit=replace(learned.fit, interrupted=True))
         write_json(run / "folds.json", scores)
     return learned
+
+
+def _number_trainings(callbacks: Sequence[object], settings: TrainSettings, *, done: int) -> None:
+    """Let each line of the progress say which of several trainings it is about."""
+    folds = settings.folds
+    noun = "fold" if folds.count and folds.repeats == 1 else "training"
+    total = folds.count * folds.repeats or settings.ensemble
+    for callback in callbacks:
+        if isinstance(callback, Progress):
+            callback.expect(total, noun=noun, done=done)
 
 
 def _how_to_go_on(run: RunFolder, prepared: Prepared) -> str:

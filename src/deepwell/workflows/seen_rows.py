@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from deepwell.data.row_hashes import hash_rows
 from deepwell.data.schema import Schema
 from deepwell.data.table import Table
 from deepwell.errors import DeepwellError
+from deepwell.evaluation import report as report_page
 from deepwell.evaluation.looks import looks_sentence
 from deepwell.evaluation.numerals import plural
 from deepwell.files import atomic_path
@@ -28,10 +30,12 @@ SECOND_LOOK = "These are test rows of the run; that they were scored could not b
 def write_seen_rows(run: RunFolder, prepared: Prepared) -> None:
     """Write the sorted hashes of the rows of training and validation, and those of the test rows.
 
-    Where so few combinations of inputs exist that equal rows must occur, nothing is written:
+    Where so few combinations of inputs exist that equal rows are ordinary, nothing is written:
     there, an equal row is not the same row.
     """
-    if repeats_are_ordinary(prepared.schema.inputs, sum(prepared.num_rows.values())):
+    found = (prepared.audit.get("copies") or {}).get("ordinary")
+    num_rows = sum(prepared.num_rows.values())
+    if found or repeats_are_ordinary(prepared.schema.inputs, num_rows):
         return
     sides = {FILE_NAME: (prepared.train, prepared.val), TESTED: (prepared.test,)}
     for name, tables in sides.items():
@@ -91,7 +95,15 @@ def note_look(
         looks = record_look(run, what, rows=rows)
     except DeepwellError as error:
         return {"rows": rows, "times": None, "sentence": f"{SECOND_LOOK} ({error})"}
+    _tell_in_report(run)
     return {"rows": rows, "times": len(looks), "sentence": looks_sentence(looks)}
+
+
+def _tell_in_report(run: RunFolder) -> None:
+    """Write the report again, so that it knows of the look; the look counts all the same."""
+    if (run / report_page.FILE_NAME).is_file():
+        with contextlib.suppress(DeepwellError):
+            report_page.write(run.path)
 
 
 def run_of(model: Path) -> RunFolder | None:

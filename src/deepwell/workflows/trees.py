@@ -12,6 +12,7 @@ from deepwell.artifact import Predictor
 from deepwell.data import Table
 from deepwell.engine import FitResult
 from deepwell.errors import ConfigError
+from deepwell.tasks import Regression, Task
 from deepwell.workflows.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def grow_trees(
         A predictor that has the trees, and how it went; there is no history of epochs.
 
     Raises:
-        ConfigError: The loss is none that trees are grown for.
+        ConfigError: The loss is none that trees are grown for, or the targets have no logarithm.
     """
     from deepwell.models.ensembles.boosted_trees import BoostedTreesSettings, grow
 
@@ -52,14 +53,16 @@ def grow_trees(
             ": choose another --model, or leave the loss out."
         )
     began = time.perf_counter()
+    options = BoostedTreesSettings.model_validate(settings.model.options)
     trees, grown = grow(
         _QUESTIONS[predictor.task.name],
         predictor.encoders.spec,
         _rows(predictor, train),
         _rows(predictor, val) if len(val) else None,
-        settings=BoostedTreesSettings.model_validate(settings.model.options),
+        settings=options,
         seed=settings.seed,
         head_size=predictor.task.head_size,
+        zero=_zero(predictor.task) if options.log_targets else None,
     )
     filled = Predictor(
         trees,
@@ -82,6 +85,11 @@ def grow_trees(
         device=str(predictor.device),
     )
     return filled, result
+
+
+def _zero(task: Task) -> NDArray[np.float64] | None:
+    """Return where zero lies among the standardised targets."""
+    return -task.mean / task.std if isinstance(task, Regression) else None
 
 
 def _rows(

@@ -7,7 +7,10 @@ from typing import Any
 from deepwell.artifact import Predictor
 from deepwell.artifact.drawing import singles
 from deepwell.data import Table
+from deepwell.evaluation import EvaluationSettings
 from deepwell.evaluation.uncertainty import Trial, judge_uncertainty
+from deepwell.evaluation.uncertainty_words import NAMES
+from deepwell.tasks.decisions.settings import DEFAULT_COVERAGE
 from deepwell.types import Predictions
 from deepwell.workflows.decide import hold_apart, row_weight
 from deepwell.workflows.prepare import Prepared
@@ -34,6 +37,39 @@ def judge(prepared: Prepared, predictor: Predictor, own: Predictions) -> dict[st
         coverage=settings.decide.promised(task.name),
         settings=settings.evaluation,
         seed=settings.seed,
+    )
+
+
+def judge_stored(
+    predictor: Predictor, rows: Table, own: Predictions, settings: EvaluationSettings
+) -> dict[str, Any] | None:
+    """Return what the uncertainty of a stored model is worth on other rows, or None.
+
+    One width for all rows cannot stand beside it: the validation rows from which it is learned
+    are not in a model folder.
+
+    Args:
+        predictor: As stored.
+        rows: With the target.
+        own: What it says of them, before any decision.
+        settings: Resamples, confidence, bins.
+    """
+    decision = predictor.decision
+    if decision is None or not len(rows):
+        return None
+    source = "quantiles" if decision.draws is None else decision.draws.source
+    if source not in NAMES or (decision.draws is None and own.quantiles is None):
+        return None
+    promised = None if decision.conformal is None else decision.conformal.coverage
+    is_number = predictor.task.name == "regression"
+    return judge_uncertainty(
+        predictor.task,
+        decision,
+        _trial(predictor, rows, own),
+        None,
+        source=source,
+        coverage=(promised or DEFAULT_COVERAGE) if is_number else None,
+        settings=settings,
     )
 
 

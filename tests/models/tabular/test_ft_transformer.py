@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from deepwell.engine.optimizers import shrinkable
 from deepwell.errors import ConfigError
 from deepwell.models import build, count_parameters, example_inputs
 from deepwell.models.tabular.ft_transformer import FTTransformer, FTTransformerSettings
@@ -104,3 +105,16 @@ def test_dropout_acts_in_training_only() -> None:
 def test_a_size_that_cannot_be_divided_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"multiple of num_heads\. Got: 20 and num_heads=8"):
         build("ft_transformer", TABLE, 1, {"token_size": 20})
+
+
+@pytest.mark.parametrize("name", ["ft_transformer", "tab_transformer", "deepfm"])
+def test_vectors_of_columns_are_not_decayed(name: str):
+    network = build(name, TABLE, head_size=2)
+    decayed = {id(p) for p in shrinkable(network)}
+    spared = [n for n, p in network.named_parameters() if p.ndim == 2 and id(p) not in decayed]
+    expected = {
+        "ft_transformer": ["tokens.bias", "tokens.weight"],
+        "tab_transformer": ["context.0.columns"],
+        "deepfm": ["number_factors"],
+    }[name]
+    assert [n for n in spared if "tables" not in n] == expected

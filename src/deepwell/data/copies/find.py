@@ -14,7 +14,7 @@ from deepwell.data.copies.edges import Edges, Rows, connected
 from deepwell.data.copies.pictures import picture_copies
 from deepwell.data.copies.rows import Cells, row_copies
 from deepwell.data.copies.texts import text_copies
-from deepwell.data.duplicates import repeats_are_ordinary, row_groups
+from deepwell.data.duplicates import repeats_are_ordinary, repeats_by_chance, row_groups
 from deepwell.data.schema import ColumnSpec
 from deepwell.data.table import Column
 
@@ -76,7 +76,7 @@ def find_copies(
         return Copies(alone, search=search)
     groups = row_groups(columns)
     repeated = np.flatnonzero(groups != alone)
-    if repeats_are_ordinary(specs, num_rows):
+    if repeats_are_ordinary(specs, num_rows) or repeats_by_chance(columns, groups):
         return Copies(alone, exact=len(repeated), ordinary=True, search=search)
     equal = Edges(groups[repeated], repeated, ("every input",) * len(repeated))
     if search == "exact":

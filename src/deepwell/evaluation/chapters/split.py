@@ -68,9 +68,13 @@ def _audit(audit: Json) -> dict[str, Any] | None:
     ]
     if copies.get("left_out"):
         facts.append(("Training rows left out as copies of test rows", count(copies["left_out"])))
+    equal_to_test = copies.get("equal_to_test", 0)
+    if equal_to_test:
+        facts.append(("Training rows that equal a test row, and stay", count(equal_to_test)))
+    found = copies["exact"] + copies["near"] + copies.get("left_out", 0) + equal_to_test
     return {
         "verdict": audit["verdict"],
-        "facts": facts if copies["exact"] + copies["near"] + copies.get("left_out", 0) else [],
+        "facts": facts if found else [],
         "ends": [
             (PARTS[side], f"{first} to {last}") for side, (first, last) in time["ends"].items()
         ]
@@ -79,8 +83,10 @@ def _audit(audit: Json) -> dict[str, Any] | None:
         "examples": [
             {
                 "rows": [
-                    f"row {count(row)} ({PARTS[side]})"
-                    for row, side in zip(pair["rows"], pair["sides"], strict=True)
+                    f"row {count(row)} ({PARTS[side]})" + (f": {shortened(name, 60)}" * bool(name))
+                    for row, side, name in zip(
+                        pair["rows"], pair["sides"], pair.get("names") or ("", ""), strict=True
+                    )
                 ],
                 "what": shortened(pair["what"], 160),
             }

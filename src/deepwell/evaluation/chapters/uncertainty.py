@@ -32,6 +32,31 @@ def uncertainty_chapter(record: Record) -> Chapter | None:
     if not judged:
         return None
     is_numbers = judged["coverage"] is not None
+    columns, parts = uncertainty_tables(judged)
+    tables = [
+        {**table, "figure": kept_figure(part["kept"], is_numbers=is_numbers)}
+        for table, part in zip(parts, judged["parts"], strict=False)
+    ]
+    view = {
+        "sentence": uncertainty_sentence(judged),
+        "columns": columns,
+        "tables": tables,
+        "coverage": percent(judged["coverage"], 0) if is_numbers else "",
+    }
+    return Chapter("uncertainty", "How sure each answer is", view)
+
+
+def uncertainty_tables(judged: Json) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the titles of the columns, and a table for each of the first targets.
+
+    Args:
+        judged: `uncertainty` of evaluation.json.
+
+    Returns:
+        The titles, and tables with `title` ("" for a single one) and `rows`: `name` and `cells`,
+        each with `text` and `small`, its interval.
+    """
+    is_numbers = judged["coverage"] is not None
     columns = (*_OF_NUMBERS, ("interval_score", "Interval score")) if is_numbers else _OF_CLASSES
     tables = [
         {
@@ -43,17 +68,10 @@ def uncertainty_chapter(record: Record) -> Chapter | None:
                 }
                 for line in part["lines"]
             ],
-            "figure": kept_figure(part["kept"], is_numbers=is_numbers),
         }
         for part in judged["parts"][:MOST_TARGETS]
     ]
-    view = {
-        "sentence": uncertainty_sentence(judged),
-        "columns": [title for _, title in columns],
-        "tables": tables,
-        "coverage": percent(judged["coverage"], 0) if is_numbers else "",
-    }
-    return Chapter("uncertainty", "How sure each answer is", view)
+    return [title for _, title in columns], tables
 
 
 def _cell(name: str, value: Any) -> dict[str, str]:

@@ -163,7 +163,7 @@ def difference_texts(metric: Metric, pair: Pair) -> tuple[str, str]:
 def outcome_text(pair: Pair) -> str:
     """Say who is better."""
     if pair.better == "undecided":
-        return "too close to call"
+        return "no difference" if pair.difference == 0 else "too close to call"
     return f"{shortened(pair.first if pair.better == 'first' else pair.second, 24)} is better"
 
 

@@ -8,7 +8,7 @@ from deepwell.evaluation.comparing.pairs import Pair
 from deepwell.evaluation.comparing.result import Contender
 from deepwell.evaluation.metrics import Metric
 from deepwell.evaluation.numerals import number
-from deepwell.evaluation.verdict import amount, size_text
+from deepwell.evaluation.verdict import amount, is_rounding, size_text
 
 
 def verdict(
@@ -33,6 +33,8 @@ def verdict(
     beaten = [pair for pair in own if pair.better == "first"]
     open_ = [pair for pair in own if pair.better == "undecided"]
     if len(contenders) == 2:
+        if is_rounding(own[0].difference, score.value):
+            return f"{best.name} and {own[0].second} ({reached}) answer alike: no difference."
         return _two(metric, own[0], reached, confidence)
     text = f"{best.name} has the best {metric.title} ({reached})."
     many = f" after Holm's correction for {len(pairs)} comparisons"

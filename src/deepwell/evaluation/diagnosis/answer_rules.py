@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepwell.errors import listing
 from deepwell.evaluation.diagnosis.finding import Finding
 from deepwell.evaluation.diagnosis.symptoms import Symptoms
-from deepwell.evaluation.numerals import is_number, percent, plural
+from deepwell.evaluation.numerals import is_number, percent, plural, shortened
 
 FEW_ROWS = 1000
 """Fewer training rows than this, and more of them are the surest gain."""
 PERFECT = 0.9999
+DRIFT = 1.25
+"""How much larger the error on later rows must be, and how far simple models may be from it."""
 ALIKE = 0.03
 """Difference of errors that is no difference here."""
 RARE, FORGOTTEN = 0.2, 0.1
@@ -88,7 +91,35 @@ def _by_agreement(symptoms: Symptoms) -> Finding | None:
 
 
 def leak(symptoms: Symptoms) -> Finding | None:
-    """Find a score that is too good to be true."""
+    """Find columns that give the answer away, or a score that is too good to be true."""
+    leaks = symptoms.record.data.get("leaks") or ()
+    grave = [one for one in leaks if one.get("severity") == "leak" and one.get("column")]
+    return _named_leak(symptoms, grave) if grave else _perfect_score(symptoms)
+
+
+def _named_leak(symptoms: Symptoms, grave: list[dict[str, Any]]) -> Finding:
+    columns = list(dict.fromkeys(str(one["column"]) for one in grave))
+    many = len(columns) > 1
+    is_column = all(one.get("kind") not in ("picture", "file name") for one in grave)
+    action = ""
+    if is_column:
+        ignored = [*(symptoms.setting("data", "ignore") or ()), *columns]
+        action = symptoms.retrain(data__ignore=ignored)
+    return Finding(
+        name="leak",
+        title=f"{len(columns)} columns give the answer away."
+        if many
+        else "Something gives the answer away.",
+        severity="problem",
+        evidence=shortened(str(grave[0].get("sentence") or ""), 400)
+        + (f" The others: {listing(columns[1:], 5)}." if many else ""),
+        cause="The score holds only where this is known before the answer is. If it is not, the "
+        "network will fail on new rows.",
+        action=action,
+    )
+
+
+def _perfect_score(symptoms: Symptoms) -> Finding | None:
     metrics = symptoms.record.evaluation.get("metrics") or {}
     name = "r2" if "r2" in metrics else "accuracy"
     value = (metrics.get(name) or {}).get("value")
@@ -105,6 +136,32 @@ def leak(symptoms: Symptoms) -> Finding | None:
     )
 
 
+def later_rows_differ(symptoms: Symptoms) -> Finding | None:
+    """Find a gap between training and later test rows that simple models have as well."""
+    audit = symptoms.record.data.get("audit") or {}
+    train, new = symptoms.error("train"), symptoms.error("test")
+    if audit.get("method") != "time" or train is None or new is None:
+        return None
+    others = {name: symptoms.error(name) for name in ("boosting", "linear")}
+    known = {name: one.value for name, one in others.items() if one is not None}
+    if not known or new.low < DRIFT * train.high or min(known.values()) < new.value / DRIFT:
+        return None
+    best = min(known, key=known.__getitem__)
+    noun = {"boosting": "gradient boosting", "linear": "a linear model"}[best]
+    return Finding(
+        name="later_rows_differ",
+        title="The later rows are different.",
+        severity="warning",
+        evidence=f"The {symptoms.metric_title} is {symptoms.told(train.value)} on training rows "
+        f"and {symptoms.told(new.value)} on the later test rows; {noun} has "
+        f"{symptoms.told(known[best])} there, so it is not this network alone.",
+        cause="What the answer depends on changes with time, and the time itself is no input. "
+        "Columns that go along with it help (a trend, prices of the day), and so does training on "
+        "newer rows, again and again.",
+        action=symptoms.inspect(),
+    )
+
+
 def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
     """Find baselines that answer these rows better than the network, beyond the noise."""
     found: list[Finding] = []
@@ -115,6 +172,11 @@ def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
             continue
         verb = "answer" if name == "boosting" else "answers"
         action = symptoms.diagnose() if name == "boosting" else symptoms.fresh("linear")
+        cause = "It is simpler as well: there is no reason to keep the network."
+        if name == "linear" and symptoms.model == "linear":
+            cause = "It is the same model, solved exactly: the training has not come to its end."
+            epochs = symptoms.setting("engine", "epochs", len(symptoms.epochs))
+            action = symptoms.retrain(engine__epochs=2 * int(epochs))
         found.append(
             Finding(
                 name=f"{name}_is_better",
@@ -125,7 +187,7 @@ def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
                 cause="Use scikit-learn's HistGradientBoosting for this question, unless you need "
                 "a network; the command measures what holds the network back."
                 if name == "boosting"
-                else "It is simpler as well: there is no reason to keep the network.",
+                else cause,
                 action=action,
             )
         )

@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     flows.saturated_units,
     pace.rate_too_low,
     answers.leak,
+    answers.later_rows_differ,
     answers.noise_floor,
     fits.underfitting,
     fits.overfitting,
@@ -45,12 +46,12 @@ _OF_ONE_NETWORK: tuple[Rule, ...] = (
 _EXPLAINED_BY = {
     "underfitting": (
         *("rate_too_low", "rate_too_high", "vanishing_gradients", "exploding"),
-        *("dead_units", "saturated_units", "alike_units"),
+        *("dead_units", "saturated_units", "alike_units", "leak"),
     ),
     "unconverged": ("rate_too_low", "rate_too_high"),
-    "overfitting": ("noise_floor",),
+    "overfitting": ("noise_floor", "later_rows_differ"),
     "boosting_is_better": ("underfitting", "leak"),
-    "linear_is_better": ("underfitting",),
+    "linear_is_better": ("underfitting", "leak"),
     "saturated_units": ("exploding",),
     "dead_units": ("rate_too_high",),
     "rate_too_low": ("dead_units", "vanishing_gradients", "exploding", "alike_units"),

@@ -54,6 +54,11 @@ class Leak:
     sentence: str = ""
     action: str = ""
 
+    @property
+    def is_far_ahead(self) -> bool:
+        """Whether it is a strong column that all others together do not reach."""
+        return self.kind == "strong" and self.others is not None
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
         return {

@@ -23,6 +23,7 @@ from deepwell.evaluation.leakage.alone import (
     numbered,
 )
 from deepwell.evaluation.leakage.dependence import duplicates, summands, tie, told_by_gaps
+from deepwell.evaluation.leakage.disguise import neighbours, share_a_word
 from deepwell.evaluation.leakage.finding import SEVERITIES, Leak, Severity
 from deepwell.evaluation.leakage.question import Question, questions
 from deepwell.evaluation.means import Floats
@@ -37,14 +38,21 @@ MOST_MODELS = 100
 MOST_COMPARISONS = 3
 """How often the other columns are put together to be compared with one."""
 
-STRONG, SUSPECT, LEAK, CERTAIN = 0.8, 0.85, 0.95, 0.97
+STRONG, NAMED, CERTAIN = 0.8, 0.85, 0.97
 """Skill of a column alone: 0 = chance, 1 = perfect. See `_verdict`."""
+NEAR_PERFECT, NEAR_PERFECT_NUMBER = 0.96, 0.985
+"""From here on a column has hardly any error of its own; columns of numbers that predict a number
+are measured more finely, and honest ones come closer."""
 FAR, FARTHER = 2.0, 3.0
 """How many times the error of all others must be larger."""
+REPEATED = 0.5
+"""A number whose neighbours tell the target in so many rows to a hundredth of its spread is the
+target in disguise; measurements, however good, spread their errors wider."""
 PERFECT = 0.998
 """So good alone is never ordinary, whatever the others reach."""
-SORTED, TOLD = 0.5, 0.9
-"""Skill from which numbers of rows, gaps and properties of files are suspect, and are a leak."""
+SORTED, GAPS, TOLD = 0.5, 0.85, 0.9
+"""Skill from which numbers of rows and properties of files, and gaps, are suspect; and from which
+all of them are a leak."""
 
 
 def find_leaks(
@@ -59,8 +67,11 @@ def find_leaks(
 
     Each input column is tested for an exact tie with the target, and scored by a small
     cross-validated model of its own on at most 5,000 rows (R² for numbers, ROC AUC for two
-    classes, balanced accuracy for several). A good score alone is no leak: the errors of all
-    other columns together must be at least twice as large (suspect) or three times (leak).
+    classes, balanced accuracy for several). A good score alone is no leak, nor is it one that
+    the others do not reach: a strong column is often the honest heart of a question. It is called
+    a leak if its score is nearly perfect, or if it repeats the target in most rows, and if the
+    errors of all others together are three times as large; suspect if only one of both holds, or
+    if it is twice as good as all others and named after the target. The rest is a note.
 
     Limits: wide tables are judged by fewer rows, 1,000 at the least; of more than 100 columns,
     the 100 that look closest to the target are scored, the others only tested for a tie; of more
@@ -206,11 +217,14 @@ class _Search:
         kind = tie(one, self._question)
         if kind is None:
             return None
-        return words.tied(kind, one.name, self._question, self._interval(self._alone(one)))
+        score = self._interval(self._alone(one))
+        levels = len(np.unique(self._question.truth[~one.is_missing]))
+        is_coarse = one.distinct < levels
+        return words.tied(kind, one.name, self._question, score, is_coarse=is_coarse)
 
     def _gaps(self, one: Feature) -> Leak | None:
         told = told_by_gaps(one, self._question)
-        if told.skill < SUSPECT:
+        if told.skill < GAPS:
             return None
         severity: Severity = "leak" if told.skill >= TOLD else "suspect"
         is_missing = Feature(one.name, one.is_missing[:, None].astype(np.float64), is_code=True)
@@ -250,13 +264,17 @@ class _Search:
                 continue
             if key not in compared:
                 compared[key] = self._together([n for n in skills if n not in left_out])
-            severity = self._verdict(skills[name], compared[key])
-            if severity is None:
+            others = compared[key]
+            behind = self._behind(skills[name], others)
+            severity = self._verdict(name, skills[name], behind)
+            if severity is None and behind < FAR:
                 honest.append(name)
                 continue
             score = self._interval(answers[name])
-            others = compared[key]
-            yield words.alone(name, self._question, score, severity, others=others)
+            if severity is None:
+                yield words.ahead(name, self._question, score, others=others)
+            else:
+                yield words.alone(name, self._question, score, severity, others=others)
         if honest:
             yield words.strong(honest, self._question, self._interval(answers[honest[0]]))
 
@@ -267,13 +285,21 @@ class _Search:
         answers, rows = answers_together(chosen, self._question, self._fold)
         return self._question.score(answers, rows)
 
-    def _verdict(self, skill: float, others: float | None) -> Severity | None:
-        """Judge a column by its skill alone and by how far the others are behind."""
-        if skill < SUSPECT:
-            return None
-        behind = (1 - self._question.skill(others)) / max(1 - skill, 1e-6)
-        if others is not None and skill >= LEAK and behind >= FARTHER:
+    def _behind(self, skill: float, others: float | None) -> float:
+        """Return how many times the error of all others is larger; without others it is not."""
+        if others is None:
+            return 1.0
+        return (1 - self._question.skill(others)) / max(1 - skill, 1e-6)
+
+    def _verdict(self, name: str, skill: float, behind: float) -> Severity | None:
+        """Judge a column by its skill alone, by how it errs, and by how far the others are."""
+        nearest = neighbours(self._features[name], self._question)
+        skill = max(skill, nearest.skill)
+        is_repeated = nearest.hits >= REPEATED
+        is_near_perfect = skill >= (NEAR_PERFECT_NUMBER if nearest.is_known else NEAR_PERFECT)
+        if behind >= FARTHER and (is_near_perfect or is_repeated):
             return "leak"
-        if skill >= PERFECT or (others is not None and behind >= FAR):
+        if skill >= PERFECT or is_repeated:
             return "suspect"
-        return None
+        is_namesake = share_a_word(name, self._question.target)
+        return "suspect" if is_namesake and skill >= NAMED and behind >= FAR else None

@@ -45,13 +45,16 @@ def _leave_out(*columns: str) -> str:
     return f"If not, leave it out: {ignore(*columns)}."
 
 
-def tied(kind: LeakKind, column: str, question: Question, score: Interval) -> Leak:
-    """Word a column that is a function of the target."""
-    what = {
-        "copy": f'"{column}" is a copy of the target "{question.target}"',
-        "function": f'"{column}" and the target "{question.target}" follow from each other in '
-        "every row",
-    }[kind]
+def tied(
+    kind: LeakKind, column: str, question: Question, score: Interval, *, is_coarse: bool
+) -> Leak:
+    """Word a column that is a function of the target; a coarse one has fewer values than it."""
+    what = f'"{column}" is a copy of the target "{question.target}"'
+    if kind == "function" and is_coarse:
+        what = f'"{column}" follows from the target "{question.target}" in every row: each of '
+        what += "its values stands for a range of it"
+    elif kind == "function":
+        what = f'"{column}" and the target "{question.target}" follow from each other in every row'
     if question.labels:
         what = f'"{column}" decides the target "{question.target}" in every row'
     return Leak(
@@ -61,7 +64,7 @@ def tied(kind: LeakKind, column: str, question: Question, score: Interval) -> Le
         target=question.target,
         metric=question.metric.name,
         score=score,
-        sentence=f"{what}: alone it reaches {score_text(question.metric, score)}. {LATER} "
+        sentence=f"{what}. Alone it reaches {score_text(question.metric, score)}. {LATER} "
         + _leave_out(column),
         action=ignore(column),
     )
@@ -139,10 +142,7 @@ def alone(
     others: float | None,
 ) -> Leak:
     """Word a column that reaches by itself what the others do not."""
-    beside = ""
-    if others is not None:
-        value = metric_texts(question.metric.name, {"value": others})[0]
-        beside = f", while all others together reach {value}"
+    beside = _beside(question, others)
     return Leak(
         column=column,
         kind="alone",
@@ -154,6 +154,30 @@ def alone(
         sentence=f'"{column}" alone predicts "{question.target}" with '
         f"{score_text(question.metric, score)}{beside}. {LATER} {_leave_out(column)}",
         action=ignore(column),
+    )
+
+
+def _beside(question: Question, others: float | None) -> str:
+    if others is None:
+        return ""
+    value = metric_texts(question.metric.name, {"value": others})[0]
+    return f", while all others together reach {value}"
+
+
+def ahead(column: str, question: Question, score: Interval, *, others: float | None) -> Leak:
+    """Word a column that is far ahead of all others, and errs as a measurement does."""
+    return Leak(
+        column=column,
+        kind="strong",
+        severity="note",
+        target=question.target,
+        metric=question.metric.name,
+        score=score,
+        others=others,
+        sentence=f'"{column}" is strong: alone it predicts "{question.target}" with '
+        f"{score_text(question.metric, score)}{_beside(question, others)}. Its errors are those "
+        "of a good measurement, not of a copy of the answer. Only you know whether it is known "
+        "when a prediction is needed.",
     )
 
 

@@ -28,7 +28,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from deepwell.config import Settings
-from deepwell.errors import ModelError
+from deepwell.errors import ConfigError, ModelError
 from deepwell.types import InputSpec
 
 _PIECE = 2**21
@@ -56,6 +56,8 @@ class BoostedTreesSettings(Settings):
     """Share of the columns that each split may choose from."""
     patience: int = Field(default=30, ge=1)
     """Rounds without improvement on the validation rows before growing stops."""
+    log_targets: bool = False
+    """Whether the trees learn the logarithm of the target: numbers above zero, some far above."""
     num_trees: int = Field(default=0, ge=0)
     """Trees in all; set by growing."""
     num_nodes: int = Field(default=0, ge=0)
@@ -89,6 +91,7 @@ class BoostedTrees(nn.Module):
     values: Tensor
     tables: Tensor
     table_columns: Tensor
+    zero: Tensor
 
     def __init__(self, spec: InputSpec, head_size: int, settings: BoostedTreesSettings) -> None:
         super().__init__()
@@ -108,6 +111,9 @@ class BoostedTrees(nn.Module):
             "tables": ((tables, codes), torch.bool),
             "table_columns": ((tables,), torch.int64),
         }
+        self._is_log = settings.log_targets
+        if self._is_log:
+            sizes["zero"] = ((head_size,), torch.float32)
         for name, (shape, dtype) in sizes.items():
             self.register_buffer(name, torch.zeros(shape, dtype=dtype))
 
@@ -115,7 +121,7 @@ class BoostedTrees(nn.Module):
         """Return the sum of the trees' answers, (batch, head_size)."""
         rows = len(blocks[0])
         if not len(self.roots):
-            return self.base.expand(rows, -1).clone()
+            return self._answers(self.base.expand(rows, -1).clone())
         is_dense = rows >= _DENSE_ROWS and self._max_leaves <= _DENSE_LEAVES
         paths = _Paths.of(self) if is_dense else None
         size = max(1, _PIECE // (len(self.columns) if is_dense else len(self.roots)))
@@ -125,7 +131,11 @@ class BoostedTrees(nn.Module):
             values = self._walk(features) if paths is None else paths.values_of(features)
             answers = self.base.expand(len(values), -1).clone()
             parts.append(answers.index_add_(1, self.outputs, values))
-        return torch.cat(parts)
+        return self._answers(torch.cat(parts))
+
+    def _answers(self, sums: Tensor) -> Tensor:
+        """Return what sums of leaves stand for, (batch, head_size)."""
+        return sums.exp() + self.zero if self._is_log else sums
 
     def _features(self, blocks: tuple[Tensor, ...]) -> Tensor:
         """Return what splits look at, (2 F + tables, batch): gaps high, gaps low, tables."""
@@ -242,17 +252,20 @@ def build(spec: InputSpec, head_size: int, settings: BoostedTreesSettings) -> Bo
 
 
 Question = Literal["numbers", "labels", "classes"]
+Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
+"""Inputs, targets, and weights or None."""
 
 
 def grow(
     question: Question,
     spec: InputSpec,
-    train: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None],
-    val: tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None] | None,
+    train: Rows,
+    val: Rows | None,
     *,
     settings: BoostedTreesSettings,
     seed: int,
     head_size: int | None = None,
+    zero: NDArray[np.float64] | None = None,
 ) -> tuple[BoostedTrees, BoostedTreesSettings]:
     """Grow trees on encoded rows.
 
@@ -267,9 +280,14 @@ def grow(
         seed: Of the choice of columns.
         head_size: Number of classes, where the training rows may lack some; None: as many as they
             hold, or as there are targets.
+        zero: With `log_targets`: where the zero of each target lies among the targets as they are
+            given, (K,); None: at 0.
 
     Returns:
         The trees, and the settings with their sizes.
+
+    Raises:
+        ConfigError: `log_targets` for classes, or for targets that are not above zero.
 
     Example:
         >>> x = np.linspace(0, 1, 200, dtype=np.float32)[:, None]
@@ -280,6 +298,10 @@ def grow(
     """
     from deepwell.models.ensembles.growing import grow_forests
 
+    if settings.log_targets:
+        zero = np.zeros(train[1].shape[-1]) if zero is None else zero
+        train = _logarithm(question, train, zero)
+        val = None if val is None else _logarithm(question, val, zero)
     num_targets = int(train[1].max()) + 1 if question == "classes" else int(train[1].shape[1])
     forests = grow_forests(
         question,
@@ -290,7 +312,21 @@ def grow(
         seed=seed,
         head_size=num_targets if head_size is None else head_size,
     )
+    if settings.log_targets and zero is not None:
+        forests["zero"] = zero
     return _assemble(forests, spec, settings)
+
+
+def _logarithm(question: Question, rows: Rows, zero: NDArray[np.float64]) -> Rows:
+    """Return rows with the logarithm of their targets."""
+    inputs, targets, weight = rows
+    above = np.asarray(targets, dtype=np.float64) - zero
+    if question != "numbers" or not (above > 0).all():
+        raise ConfigError(
+            "log_targets needs targets that are numbers above zero: leave it out, or choose "
+            "task.loss = poisson for counts."
+        )
+    return inputs, np.log(above), weight
 
 
 def _assemble(

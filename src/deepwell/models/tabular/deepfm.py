@@ -86,6 +86,9 @@ class DeepFM(nn.Module):
         torch.Size([5, 1])
     """
 
+    vectors = ("number_factors",)
+    """Own parameters that are no matrices but one vector a column. They are not decayed."""
+
     def __init__(
         self, spec: InputSpec, *, head_size: int, settings: DeepFMSettings | None = None
     ) -> None:
@@ -111,11 +114,11 @@ class DeepFM(nn.Module):
 
     def forward(self, *blocks: Tensor) -> Tensor:
         """Add the three parts."""
-        vectors = self.vectors(*blocks)
+        vectors = self.field_vectors(*blocks)
         products = pairwise_products(vectors.unflatten(2, (self.head_size, -1)))
         return self.linear(*blocks) + products + self.deep(vectors.flatten(1))
 
-    def vectors(self, *blocks: Tensor) -> Tensor:
+    def field_vectors(self, *blocks: Tensor) -> Tensor:
         """Return the vectors of the fields, shape (batch, F + C, outputs · k), numbers first."""
         fields: list[Tensor] = []
         if self.number_factors is not None:

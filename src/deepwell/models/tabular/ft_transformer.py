@@ -65,6 +65,9 @@ class FeatureTokens(nn.Module):
         torch.Size([2, 3, 8])
     """
 
+    vectors = ("weight", "bias")
+    """Own parameters that are no matrices but one vector a column. They are not decayed."""
+
     def __init__(self, spec: InputSpec, *, size: int) -> None:
         super().__init__()
         self.size = size

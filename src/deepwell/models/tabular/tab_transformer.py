@@ -61,6 +61,9 @@ class ColumnTokens(nn.Module):
         ConfigError: `size` is no multiple of 8.
     """
 
+    vectors = ("columns",)
+    """Own parameters that are no matrices but one vector a column. They are not decayed."""
+
     def __init__(self, cardinalities: tuple[int, ...], *, size: int) -> None:
         super().__init__()
         if size % 8:

@@ -1,0 +1,95 @@
+"""What a decision did to the rows that were scored, in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deepwell.evaluation.metrics import METRICS
+from deepwell.evaluation.numerals import THIN, is_number, number, percent, plural
+from deepwell.evaluation.record import Json
+
+UNIT = f"{THIN}%"
+TOLD = ("precision", "recall", "f1", "accuracy", "cost")
+
+
+def decided_lines(decision: Json | None) -> list[str]:
+    """Say what calibration, threshold and coverage did, as far as they were asked for.
+
+    Args:
+        decision: `decision` of evaluation.json, or None.
+
+    Example:
+        >>> reached = {"value": 0.92, "low": 0.88, "high": 0.95, "rows": 200}
+        >>> parts = {"price": {**reached, "width": 31.5}}
+        >>> kept = {"promised": 0.9, "kind": "absolute", "reached": reached, "parts": parts}
+        >>> decided_lines({"coverage": kept})[0].partition(";")[2]
+        ' mean width 31.5.'
+    """
+    if not decision:
+        return []
+    lines = [_calibrated(decision), _answered(decision), *_covered(decision.get("coverage"))]
+    return [line for line in lines if line]
+
+
+def _calibrated(decision: Json) -> str:
+    pair = decision.get("probabilities")
+    if not pair or not decision.get("calibrator"):
+        return ""
+    before, after = pair["before"], pair["after"]
+    return (
+        f"Calibration ({decision['calibrator']}): error {percent(before['ece'])} before, "
+        f"{percent(after['ece'])} after; log loss {number(before['log_loss'], 3)} before, "
+        f"{number(after['log_loss'], 3)} after."
+    )
+
+
+def _answered(decision: Json) -> str:
+    answers = decision.get("answers")
+    if not answers:
+        return ""
+    before, after = answers["before"], answers["after"]
+    parts = [
+        f"{'mean cost' if name == 'cost' else _title(name)} {_written(name, before.get(name))} "
+        f"before, {_written(name, after.get(name))} after"
+        for name in TOLD
+        if is_number(before.get(name)) or is_number(after.get(name))
+    ]
+    thresholds = answers.get("thresholds") or ()
+    how = f"from {percent(thresholds[0])} on" if len(thresholds) == 1 else "chosen anew"
+    return f"Answers ({how}): {'; '.join(parts)}."
+
+
+def _title(name: str) -> str:
+    title = METRICS[name].title
+    return title if title.isupper() else title[0].lower() + title[1:]
+
+
+def _written(name: str, value: Any) -> str:
+    return number(value, 3) if name == "cost" else percent(value)
+
+
+def _covered(coverage: Json | None) -> list[str]:
+    if not coverage:
+        return []
+    is_classes = coverage["kind"].endswith("classes")
+    reached = coverage["reached"]
+    price = ""
+    if is_classes:
+        price = f"; {number(coverage['size'], 3)} classes in a set on average"
+    elif len(coverage["parts"]) == 1:
+        width = next(iter(coverage["parts"].values()))["width"]
+        price = f"; mean width {number(width, 3)}"
+    lines = [
+        f"Coverage: {percent(coverage['promised'], 0)} was promised, {_share(reached)} of "
+        f"{plural(reached['rows'], 'truth')} lie inside{price}."
+    ]
+    if coverage.get("per_class") or (not is_classes and len(coverage["parts"]) > 1):
+        each = [f"{name} {_share(one)}" for name, one in coverage["parts"].items()]
+        lines.append(f"Coverage of each: {', '.join(each)}.")
+    return lines
+
+
+def _share(one: Mapping[str, Any]) -> str:
+    low, high = percent(one["low"]).removesuffix(UNIT), percent(one["high"])
+    return f"{percent(one['value'])} [{low} – {high}]"
