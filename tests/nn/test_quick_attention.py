@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.func import grad_and_value
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 from deepwell.nn.quick_attention import MOST_KEYS, QuickAttention
 
@@ -54,6 +55,14 @@ def test_sharp_mixtures_are_as_exact_as_those_of_torch() -> None:
     others, _ = grad_and_value(torchs, (0, 1, 2))(*given)
     for one, other, right in zip(found, others, exact, strict=True):
         assert (one - right).norm() < 1.3 * (other - right).norm()
+
+
+def test_the_work_is_counted_in_both_directions() -> None:
+    given = [block.requires_grad_() for block in blocks(keys=7)]
+    with FlopCounterMode(display=False) as counter:
+        quick(*given, is_causal=False).backward()
+    # six products of 12 queries with 7 keys of 8 numbers, in 2 · 3 rows
+    assert counter.get_total_flops() == 6 * 2 * (2 * 3) * 12 * 7 * 8
 
 
 def test_autograd_takes_the_same_way() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import register_flop_formula
 
 MOST_KEYS = 1024
 """Keys up to which the weights of the mixtures are kept for the way back: they are queries × keys
@@ -162,6 +163,22 @@ for _name, _compute, _shapes in (
 ):
     _LIBRARY.impl(_name, _compute, "CPU")
     torch.library.register_fake(f"deepwell::{_name}", _shapes, lib=_LIBRARY)
+
+
+def _work_of_mix(query: torch.Size, key: torch.Size, *_: object, **__: object) -> int:
+    """Return the multiplications and additions of two products, for torch's counter."""
+    rows, num_queries, size = query
+    return 4 * rows * num_queries * key[1] * size
+
+
+def _work_of_mix_backward(
+    _gradient: torch.Size, query: torch.Size, key: torch.Size, *_: object, **__: object
+) -> int:
+    return 2 * _work_of_mix(query, key)
+
+
+register_flop_formula(torch.ops.deepwell.mixtures)(_work_of_mix)
+register_flop_formula(torch.ops.deepwell.mixtures_backward)(_work_of_mix_backward)
 
 
 class _Mixtures(torch.autograd.Function):
