@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ def contest(folder: Path | None = None) -> Contest:
 
 @pytest.fixture
 def lanes(tmp_path: Path) -> Generator[ProcessLanes]:
-    opened = ProcessLanes(contest(tmp_path / "members"), 1, 1)
+    opened = ProcessLanes(pickle.dumps(contest(tmp_path / "members")), 1, 1)
     yield opened
     opened.close()
 
@@ -98,10 +99,10 @@ def test_closing_ends_a_training(lanes: ProcessLanes) -> None:
 
 
 ORPHAN = """
-import sys, time
+import pickle, sys, time
 sys.path[:0] = {places!r}
 from test_lanes import ENDLESS, NEVER, ProcessLanes, Training, contest
-lanes = ProcessLanes(contest(), 1, 1)
+lanes = ProcessLanes(pickle.dumps(contest()), 1, 1)
 lanes.submit(Training(ENDLESS, 0, NEVER))
 while not lanes._lanes:
     time.sleep(0.01)
@@ -138,11 +139,18 @@ def test_there_are_as_many_lanes_as_threads_but_for_callbacks_and_cards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    monkeypatch.setattr("deepwell.workflows.lanes.free_memory", lambda: None)
     whole = contest()
     lanes = lanes_for(whole, [])
     assert isinstance(lanes, ProcessLanes)
     assert lanes.size == 4
     lanes.close()
     assert lanes_for(whole, [object()]).size == 1
+    monkeypatch.setattr("deepwell.workflows.lanes.free_memory", lambda: 2**31 + 2**30)
+    lanes = lanes_for(whole, [])
+    assert lanes.size == 2
+    lanes.close()
+    monkeypatch.setattr("deepwell.workflows.lanes.free_memory", lambda: 2**30)
+    assert isinstance(lanes_for(whole, []), OwnLane)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert isinstance(lanes_for(whole, []), OwnLane)

@@ -216,6 +216,10 @@ def train(
         "decide.uncertainty": uncertainty,
     }
     settings = collect(config, options, set_)
+
+    from deepwell.data.content import existing
+
+    existing(data)  # known before torch is there
     if overfit_batch:
         _overfit(data, settings)
         return

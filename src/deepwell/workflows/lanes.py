@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 import torch
 
+from deepwell.data.memory import free_memory
 from deepwell.engine import resolve_device
 from deepwell.errors import TrainingError
 from deepwell.workflows.contest import Contest, Trained, Training, train_part
@@ -30,7 +31,10 @@ from deepwell.workflows.contest import Contest, Trained, Training, train_part
 LANE = "deepwell.workflows.lane"
 """The module that a process runs."""
 MOST = 8
-"""Processes at the most: each holds the rows and all of torch."""
+"""Processes at the most."""
+_BASE, _COPIES = 2**30, 8
+"""Bytes for torch and what it works with in each process, and how often it holds the rows: as they
+are, encoded for training and for judging, on the way to the device, and in between."""
 _WORDS = 300
 """Letters of what a process printed before it died that are told."""
 
@@ -50,18 +54,25 @@ class Lanes(Protocol):
 
 
 def lanes_for(contest: Contest, callbacks: Sequence[object]) -> Lanes:
-    """Return as many lanes as there are threads; one in this process where there can be no other.
+    """Return as many lanes as there are threads and memory; one in this process without others.
 
     Args:
         contest: What all trainings share.
         callbacks: Told about each training, which only this process can do.
     """
     threads = torch.get_num_threads()
-    size = min(threads, MOST)
     is_cpu = resolve_device(contest.settings.engine.device).type == "cpu"
-    if size < 2 or callbacks or not is_cpu:
+    if threads < 2 or callbacks or not is_cpu:
         return OwnLane(contest, callbacks)
-    return ProcessLanes(contest, size, threads // size)
+    pickled = pickle.dumps(contest)
+    size = min(threads, MOST, _fitting(len(pickled)))
+    return ProcessLanes(pickled, size, threads // size) if size > 1 else OwnLane(contest)
+
+
+def _fitting(num_bytes: int) -> int:
+    """Return how many processes the memory has room for that hold so many bytes of rows."""
+    free = free_memory()
+    return MOST if free is None else free // (_BASE + _COPIES * num_bytes)
 
 
 class OwnLane:
@@ -97,14 +108,14 @@ class ProcessLanes:
     do not import the user's script again, which processes of `multiprocessing` do.
 
     Args:
-        contest: What all trainings share; each process is told once.
+        contest: What all trainings share, pickled; each process is told once.
         size: Processes.
         threads: Of each process.
     """
 
-    def __init__(self, contest: Contest, size: int, threads: int) -> None:
+    def __init__(self, contest: bytes, size: int, threads: int) -> None:
         self.size = size
-        self._contest = pickle.dumps(contest)
+        self._contest = contest
         self._threads = threads
         self._own = threading.local()
         self._lock = threading.Lock()
