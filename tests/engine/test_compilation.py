@@ -8,6 +8,7 @@ import pytest
 import torch
 from engine_fakes import Classify, KillAt, Killed, engine, mlp, same, table, train_rows, weights
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from deepwell.engine import (
     Callback,
@@ -70,6 +71,32 @@ def test_optimizers_take_the_same_steps_compiled(optimizer: str):
     compiled, _ = _train("on", mlp(), **changes)
     for name, tensor in weights(eager).items():
         torch.testing.assert_close(weights(compiled)[name], tensor, rtol=1e-4, atol=1e-5)
+
+
+class _Attentive(nn.Module):
+    """Six numbers as three tokens of two, which attend to each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pack = nn.Linear(2, 24)
+        self.output = nn.Linear(24, 3)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        packed = self.pack(numbers.view(-1, 3, 2)).view(-1, 3, 3, 2, 4)
+        mixed = F.scaled_dot_product_attention(*packed.permute(2, 0, 3, 1, 4), is_causal=True)
+        return self.output(mixed.transpose(1, 2).flatten(1))
+
+
+@needs_compiler
+def test_attention_in_bfloat16_learns_the_same_compiled_and_in_32_bits():
+    losses: dict[str, float] = {}
+    for precision, choice in (("fp32", "off"), ("bf16", "off"), ("bf16", "on")):
+        torch.manual_seed(0)
+        _, result = _train(choice, _Attentive(), precision=precision)
+        assert result.compilation.startswith("Compiled in ") == (choice == "on")
+        losses[precision + choice] = result.history[-1]["train"]["loss"]
+    assert losses["bf16off"] == pytest.approx(losses["fp32off"], rel=0.01)
+    assert losses["bf16on"] == pytest.approx(losses["fp32off"], rel=0.01)
 
 
 _WHOLE = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]

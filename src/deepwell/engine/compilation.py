@@ -255,7 +255,7 @@ def _key(trainer: Trainer, batch: Batch) -> str:
 
 
 def _plain_gradient(trainer: Trainer, batch: Batch) -> None:
-    with trainer.precision.autocast():
+    with trainer.precision.for_training():
         loss, outputs = trainer.task.training_step(trainer.model, batch)
     with torch.no_grad():
         trainer.task.scores(outputs.detach(), batch.targets)

@@ -132,7 +132,7 @@ class Program:
             def network(*inputs: Tensor) -> Tensor:
                 return functional_call(self._model, values, inputs)
 
-            with self._precision.autocast():
+            with self._precision.for_training():
                 loss, outputs = self._task.training_step(network, batch)  # pyright: ignore
             weight = loss.weight.detach()
             mean = loss.sum / weight.clamp_min(_SMALLEST_WEIGHT)

@@ -120,7 +120,7 @@ def train_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:
     first: Tensor | None = None
     total: Tensor | None = None
     for batch in islice(rows, trainer.micro_batches):
-        with trainer.precision.autocast():
+        with trainer.precision.for_training():
             loss, outputs = trainer.task.training_step(trainer.model, batch)
         trainer.note(batch, loss, outputs)
         weight = loss.weight.detach()

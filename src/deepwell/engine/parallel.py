@@ -151,7 +151,7 @@ def shared_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:
     for batch, is_last in _with_last(islice(rows, trainer.micro_batches)):
         part = parallel.share(batch)
         with contextlib.nullcontext() if is_last else parallel.silent():
-            with trainer.precision.autocast():
+            with trainer.precision.for_training():
                 loss, outputs = trainer.task.training_step(parallel.network, part)
             loss = counted(loss, part)
             trainer.note(part, loss, outputs, rows=len(batch.targets))

@@ -79,7 +79,7 @@ def _gradient(
     first: Tensor | None = None
     weight = loss_sum = torch.zeros((), device=trainer.device)
     for batch in batches:
-        with trainer.precision.autocast():
+        with trainer.precision.for_training():
             loss, outputs = trainer.task.training_step(trainer.model, batch)
         if is_first:
             trainer.note(batch, loss, outputs)

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from deepwell.errors import ConfigError
+from deepwell.nn.quick_attention import QuickAttention
 
 LARGE_PRODUCT = 2**23
 """Multiplications in one matrix product from which oneDNN is faster than MKL."""
@@ -71,6 +72,13 @@ class Precision:
         if self.autocast_type is None:
             return contextlib.nullcontext()
         return torch.autocast(self.device_type, dtype=self.autocast_type)
+
+    @contextlib.contextmanager
+    def for_training(self) -> Generator[None]:
+        """Enter `autocast`, on a processor with the attention that is quick on the way back."""
+        is_quick = self.device_type == "cpu" and self.autocast_type == torch.bfloat16
+        with self.autocast(), QuickAttention() if is_quick else contextlib.nullcontext():
+            yield
 
     @contextlib.contextmanager
     def in_force(self) -> Generator[None]:

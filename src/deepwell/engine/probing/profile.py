@@ -234,7 +234,7 @@ def _count(trainer: Trainer) -> tuple[int, int]:
 
     def compute() -> None:
         with (
-            trainer.precision.autocast(),
+            trainer.precision.for_training(),
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
         ):
             loss, _ = trainer.task.training_step(model, batch)
