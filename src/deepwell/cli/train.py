@@ -215,18 +215,13 @@ def train(
         "decide.coverage": coverage,
         "decide.uncertainty": uncertainty,
     }
+    _require(data)
     settings = collect(config, options, set_)
-
-    from deepwell.data.content import existing
-
-    existing(data)  # known before torch is there
     if overfit_batch:
         _overfit(data, settings)
         return
 
-    from deepwell.cli.findings import show_next
-    from deepwell.cli.folds_table import show_trainings
-    from deepwell.cli.render import say, show_result
+    from deepwell.cli.render import say
     from deepwell.engine import Progress
     from deepwell.engine.processes import joined_processes
     from deepwell.workflows.many import command_in_processes
@@ -240,16 +235,31 @@ def train(
     result = run(data, name=name, runs=runs, settings=settings, callbacks=[progress], say=say)
     if not joined_processes().is_first:
         return
-    show_trainings(result.folder.path)
-    show_result(result.folder.path, result.summary)
-    show_next(result.folder.path)
+    _show(result.folder.path, result.summary)
     _end_by_success(result.summary["success"])
+
+
+def _show(run: Path, summary: dict[str, Any]) -> None:
+    from deepwell.cli.findings import show_next
+    from deepwell.cli.folds_table import show_trainings
+    from deepwell.cli.render import show_result
+
+    show_trainings(run)
+    show_result(run, summary)
+    show_next(run)
 
 
 def _end_by_success(success: dict[str, Any] | None) -> None:
     """End with exit code 1 if a threshold was set and missed."""
     if success is not None and not success["met"]:
         raise typer.Exit(EXIT_MISSED)
+
+
+def _require(data: str) -> None:
+    """Refuse data that are not there, before torch is loaded."""
+    from deepwell.data.content import existing
+
+    existing(data)
 
 
 def _overfit(data: str, settings: dict[str, Any]) -> None:
