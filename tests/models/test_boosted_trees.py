@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -196,3 +197,26 @@ def test_what_has_no_logarithm_is_refused(question: Any, lowest: float) -> None:
     targets = targets.astype(int) if question == "classes" else targets[:, None]
     with pytest.raises(ConfigError, match="numbers above zero"):
         grow(question, SPEC, (inputs(4), targets, None), None, settings=few, seed=0)
+
+
+def test_growing_ends_in_time_with_a_few_trees_at_least() -> None:
+    x = inputs()
+    many = FEW.model_copy(update={"iterations": 100_000, "patience": 100_000})
+    rows = (x, signal(x)[:, None], None)
+    began = time.monotonic()
+    trees, _ = grow("numbers", SPEC, rows, rows, settings=many, seed=0, seconds=1.0)
+    assert time.monotonic() - began < 20
+    assert growing.PROBE < len(trees.roots) < many.iterations
+    fewest, _ = grow("numbers", SPEC, rows, rows, settings=many, seed=0, seconds=0.0)
+    assert len(fewest.roots) == growing.PROBE
+
+
+def test_time_enough_changes_nothing() -> None:
+    x = inputs()
+    some = FEW.model_copy(update={"iterations": 60})
+    rows = (x, signal(x)[:, None], None)
+    free, timed = (
+        grow("numbers", SPEC, rows, rows, settings=some, seed=0, seconds=seconds)[0]
+        for seconds in (float("inf"), 1e6)
+    )
+    assert np.array_equal(answer(free, x), answer(timed, x))

@@ -168,13 +168,14 @@ def test_too_few_rows_to_judge_leave_out_what_has_the_fewest_parts(
     assert len(ran.course.parts) == 5
 
 
-def test_the_first_training_is_free_and_the_rest_is_left_out_without_time(
+def test_the_first_model_is_kept_and_the_rest_is_left_out_without_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock({"quick": 50, "slow": 1, "last": 1}, errors=EQUAL)
     ran, results = run(monkeypatch, clock, limit=10)
     assert clock.asked == [("quick", 0)]
-    assert [result.reason for result in ran.results] == ["", *["no time was left"] * 2]
+    stopped, none = "stopped early by the time limit", "no time was left"
+    assert [result.reason for result in ran.results] == [stopped, none, none]
     assert len(results["quick"].parts) == 1
 
 

@@ -200,7 +200,8 @@ def _train(contest: Contest, training: Training, callbacks: Sequence[object]) ->
     own = with_settings(task, settings.task)
     encoders = fit_encoders(train, schema, own, settings, None)
     predictor = assemble(encoders, own, schema, settings, None)
-    return learn(predictor, train, val, settings=settings, callbacks=callbacks)
+    seconds = training.end - time.monotonic()
+    return learn(predictor, train, val, settings=settings, callbacks=callbacks, seconds=seconds)
 
 
 def with_settings(task: Task, settings: TaskSettings) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,7 @@ def learn(
     callbacks: Sequence[object] = (),
     checkpoints: Checkpoints | None = None,
     stored: StoredRows | None = None,
+    seconds: float = math.inf,
 ) -> Learned:
     """Train an assembled network on tables.
 
@@ -76,6 +78,7 @@ def learn(
         callbacks: Told about steps and epochs.
         checkpoints: Where the state is kept; None keeps nothing.
         stored: Encoded training rows on the disk, to learn from in place of `train`.
+        seconds: How long trees may grow; networks are stopped by callbacks.
 
     Raises:
         TrainingError: The loss is not a finite number.
@@ -83,7 +86,7 @@ def learn(
     check_draws(predictor, settings)
     val, apart = hold_apart(val, predictor.task, predictor.schema, settings)
     if settings.model.name == TREES:
-        predictor, result = grow_trees(predictor, train, val, settings)
+        predictor, result = grow_trees(predictor, train, val, settings, seconds=seconds)
     else:
         if stored is None:
             batches = batches_of(train, predictor, settings, shuffle=True)

@@ -89,7 +89,7 @@ def race(
         prepared: Data and task.
         given: The user's settings, without the choice of a model: they hold for all.
         limit: Seconds that training may take in all. A model that would take longer than what is
-            left is given up, or not begun; the first one always runs.
+            left is not begun, and what runs then is stopped; the first model is kept in any case.
         say: Called with the outcome of each.
         entrants: The models.
         members: Finished models of an interrupted race, and where those of this one are kept.

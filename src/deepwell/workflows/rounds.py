@@ -31,7 +31,7 @@ class Rounds:
     Args:
         contest: What all trainings share.
         entrants: The models.
-        limit: Seconds for all trainings. The first training of the first model always runs.
+        limit: Seconds for all trainings. The first model is trained in any case.
         lanes: Where they run.
         tell: Called with a model that was trained for the first time, or that is given up.
     """
@@ -99,8 +99,7 @@ class Rounds:
                 break
             number = self._begun[place]
             self._begun[place] += 1
-            is_free = place == 0 if number == 0 else self._needs_all
-            end = float("inf") if is_free else self._end
+            end = float("inf") if self._needs_all and number > 0 else self._end
             training = Training(self.results[place].entrant, number, end)
             future = self._lanes.submit(training)
             self._running[future] = place, number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,12 @@ _QUESTIONS: dict[str, Question] = {
 
 
 def grow_trees(
-    predictor: Predictor, train: Table, val: Table, settings: TrainSettings
+    predictor: Predictor,
+    train: Table,
+    val: Table,
+    settings: TrainSettings,
+    *,
+    seconds: float = math.inf,
 ) -> tuple[Predictor, FitResult]:
     """Grow trees on the training rows; the validation rows say when to stop.
 
@@ -38,6 +44,7 @@ def grow_trees(
         train: Rows to learn from.
         val: Rows that decide when to stop; may be empty.
         settings: Resolved.
+        seconds: How long it may take.
 
     Returns:
         A predictor that has the trees, and how it went; there is no history of epochs.
@@ -62,6 +69,7 @@ def grow_trees(
         settings=options,
         seed=settings.seed,
         head_size=predictor.task.head_size,
+        seconds=seconds,
         zero=_zero(predictor.task) if options.log_targets else None,
     )
     filled = Predictor(

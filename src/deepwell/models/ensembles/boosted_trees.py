@@ -18,6 +18,7 @@ Reference:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -266,6 +267,7 @@ def grow(
     seed: int,
     head_size: int | None = None,
     zero: NDArray[np.float64] | None = None,
+    seconds: float = math.inf,
 ) -> tuple[BoostedTrees, BoostedTreesSettings]:
     """Grow trees on encoded rows.
 
@@ -282,6 +284,7 @@ def grow(
             hold, or as there are targets.
         zero: With `log_targets`: where the zero of each target lies among the targets as they are
             given, (K,); None: at 0.
+        seconds: How long growing may take; a few trees are grown in any case.
 
     Returns:
         The trees, and the settings with their sizes.
@@ -311,6 +314,7 @@ def grow(
         settings=settings,
         seed=seed,
         head_size=num_targets if head_size is None else head_size,
+        seconds=seconds,
     )
     if settings.log_targets and zero is not None:
         forests["zero"] = zero

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import time
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,8 @@ from deepwell.types import InputSpec
 if TYPE_CHECKING:
     from deepwell.models.ensembles.boosted_trees import BoostedTreesSettings, Question
 
+PROBE = 10
+"""Iterations that tell how long one takes, where the time is limited."""
 SMALL = 500_000
 """Numbers in a table up to which one thread grows the trees."""
 MOST_CODES = 255
@@ -34,6 +38,7 @@ def grow_forests(
     settings: BoostedTreesSettings,
     seed: int,
     head_size: int,
+    seconds: float = math.inf,
 ) -> dict[str, NDArray[Any]]:
     """Grow one model for each target, or one for all classes; see `boosted_trees.grow`.
 
@@ -46,6 +51,7 @@ def grow_forests(
     )  # a column without any value cannot be binned
     flat = _FlatTrees(spec, np.flatnonzero(known), head_size)
     columns = [targets] if question == "classes" else list(targets.T)
+    end = time.monotonic() + seconds
     for index, column in enumerate(columns):
         outputs = [index]
         seen = np.unique(column)
@@ -61,11 +67,25 @@ def grow_forests(
             rows = np.isin(answers, seen) if question != "numbers" else np.ones(len(answers), bool)
             held_out = _held_out(val, answers, rows, known)
         model = _model(question, spec, known, settings, seed)
-        model.set_params(early_stopping=bool(held_out))
         with _threads(inputs.size):
+            left = (end - time.monotonic()) / (len(columns) - index)
+            _limit(model, (inputs[:, known], column, weight), left)
+            model.set_params(early_stopping=bool(held_out))
             model.fit(inputs[:, known], column, weight, **held_out)
         flat.add(model, outputs)
     return flat.arrays()
+
+
+def _limit(model: Any, rows: Rows, seconds: float) -> None:
+    """Let a model do as many iterations at the most as there is time for, and a few in any case."""
+    asked = model.max_iter
+    if seconds == math.inf or asked <= 2 * PROBE:
+        return
+    began = time.monotonic()
+    model.set_params(max_iter=PROBE, early_stopping=False).fit(*rows)
+    taken = time.monotonic() - began
+    fitting = int(PROBE * max(0.0, seconds - taken) / max(taken, 1e-9))
+    model.set_params(max_iter=min(asked, max(PROBE, fitting)))
 
 
 def _held_out(
