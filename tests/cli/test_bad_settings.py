@@ -225,7 +225,7 @@ def test_a_wrong_use_of_the_command_line(run_cli: RunCli, args: list[str]) -> No
     outcome = run_cli(*args)
     assert outcome.code == 2
     assert "Traceback" not in outcome.err
-    assert "Error" in outcome.err
+    assert outcome.err.startswith("error: ")
 
 
 def test_models_and_summary_refuse_with_a_hint(refuse: Refuse) -> None:

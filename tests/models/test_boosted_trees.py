@@ -13,7 +13,12 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from deepwell.errors import ConfigError
 from deepwell.models.ensembles import boosted_trees, growing
-from deepwell.models.ensembles.boosted_trees import BoostedTrees, BoostedTreesSettings, grow
+from deepwell.models.ensembles.boosted_trees import (
+    BoostedTrees,
+    BoostedTreesSettings,
+    grow,
+    grow_logarithms,
+)
 from deepwell.types import InputSpec
 
 SPEC = InputSpec(num_numbers=4, cardinalities=(5, 300, 3))
@@ -178,10 +183,8 @@ def test_the_logarithm_of_the_target_is_learned_as_scikit_learn_learns_it() -> N
     price = np.exp(signal(x) / 3)
     mean, std = price.mean(), price.std()
     scaled = ((price - mean) / std)[:, None]
-    few = FEW.model_copy(update={"log_targets": True})
-    trees, grown = grow(
-        "numbers", SPEC, (x, scaled, None), None, settings=few, seed=0, zero=np.array([-mean / std])
-    )
+    zero = np.array([-mean / std])
+    trees, grown = grow_logarithms(SPEC, (x, scaled, None), None, zero=zero, settings=FEW, seed=0)
     theirs = peer(HistGradientBoostingRegressor, x, np.log(price))
     expected = np.exp(theirs.predict(seen(x)))
     np.testing.assert_allclose(answer(trees, x)[:, 0] * std + mean, expected, rtol=2e-6)
@@ -190,13 +193,10 @@ def test_the_logarithm_of_the_target_is_learned_as_scikit_learn_learns_it() -> N
     assert np.array_equal(answer(empty, x), answer(trees, x))
 
 
-@pytest.mark.parametrize(("question", "lowest"), [("numbers", 0.0), ("classes", 1.0)])
-def test_what_has_no_logarithm_is_refused(question: Any, lowest: float) -> None:
-    few = FEW.model_copy(update={"log_targets": True})
-    targets = np.array([lowest, 1.0, 2.0, 3.0])
-    targets = targets.astype(int) if question == "classes" else targets[:, None]
-    with pytest.raises(ConfigError, match="numbers above zero"):
-        grow(question, SPEC, (inputs(4), targets, None), None, settings=few, seed=0)
+def test_what_has_no_logarithm_is_refused() -> None:
+    rows = (inputs(4), np.array([[0.0], [1.0], [2.0], [3.0]]), None)
+    with pytest.raises(ConfigError, match="targets above zero"):
+        grow_logarithms(SPEC, rows, None, zero=np.zeros(1), settings=FEW, seed=0)
 
 
 def test_growing_ends_in_time_with_a_few_trees_at_least() -> None:

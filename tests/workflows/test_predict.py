@@ -104,7 +104,8 @@ def test_evaluating_the_test_rows_again_gives_the_scores_of_the_run(
         assert scores["metrics"][name]["value"] == pytest.approx(score["value"])
     assert scores["rows"] == len(rows)
     assert scores["success"]["met"] is False
-    assert set(scores) == {"task", "targets", "metrics", "success", "rows", "seen", "looks"}
+    told = {"task", "targets", "metrics", "success", "rows", "seen", "looks"}
+    assert set(scores) == told | {"decision", "uncertainty"}
     assert scores["looks"]["rows"] == len(rows)
     assert scores["seen"] == {"rows": 0, "of": len(rows), "sentence": ""}
 

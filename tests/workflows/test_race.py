@@ -177,6 +177,12 @@ def test_a_model_that_fails_in_a_later_fold_is_left_out(monkeypatch: pytest.Monk
     assert outcome.facts["folds"] == 5
 
 
+def test_classes_have_no_logarithm() -> None:
+    log = Entrant("log", {"model": {"name": "boosted_trees", "log_targets": True}})
+    with pytest.raises(ConfigError, match="the target has classes"):
+        run(ready(table(), "town"), (log,))
+
+
 def test_a_user_goes_over_the_settings_of_an_entrant_but_for_its_model() -> None:
     entrant = Entrant(
         "one",

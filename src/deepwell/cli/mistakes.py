@@ -95,8 +95,8 @@ def _unknown_command(error: Any, path: str, words: Sequence[str]) -> str:
     parts = path.split()[1:]
     rest = list(words[len(parts) :])
     given = rest[0] if rest else ""
-    if len(known) == 1:
+    hint = did_you_mean(given, known)
+    if len(known) == 1 and not hint:
         meant = " ".join([path, known[0], *rest])
         return f"{path} has no command {given}. Did you mean: {meant}"
-    hint = did_you_mean(given, known)
     return f"{path} has no command {given}.{hint} Commands: {', '.join(known)}."

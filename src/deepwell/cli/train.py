@@ -215,7 +215,6 @@ def train(
         "decide.coverage": coverage,
         "decide.uncertainty": uncertainty,
     }
-    _require(data)
     settings = collect(config, options, set_)
     if overfit_batch:
         _overfit(data, settings)
@@ -253,13 +252,6 @@ def _end_by_success(success: dict[str, Any] | None) -> None:
     """End with exit code 1 if a threshold was set and missed."""
     if success is not None and not success["met"]:
         raise typer.Exit(EXIT_MISSED)
-
-
-def _require(data: str) -> None:
-    """Refuse data that are not there, before torch is loaded."""
-    from deepwell.data.content import existing
-
-    existing(data)
 
 
 def _overfit(data: str, settings: dict[str, Any]) -> None:

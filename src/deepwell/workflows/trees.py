@@ -52,7 +52,11 @@ def grow_trees(
     Raises:
         ConfigError: The loss is none that trees are grown for, or the targets have no logarithm.
     """
-    from deepwell.models.ensembles.boosted_trees import BoostedTreesSettings, grow
+    from deepwell.models.ensembles.boosted_trees import (
+        BoostedTreesSettings,
+        grow,
+        grow_logarithms,
+    )
 
     if settings.task.loss not in ("auto", "mse", "cross_entropy"):
         raise ConfigError(
@@ -61,17 +65,14 @@ def grow_trees(
         )
     began = time.perf_counter()
     options = BoostedTreesSettings.model_validate(settings.model.options)
-    trees, grown = grow(
-        _QUESTIONS[predictor.task.name],
-        predictor.encoders.spec,
-        _rows(predictor, train),
-        _rows(predictor, val) if len(val) else None,
-        settings=options,
-        seed=settings.seed,
-        head_size=predictor.task.head_size,
-        seconds=seconds,
-        zero=_zero(predictor.task) if options.log_targets else None,
-    )
+    rows = _rows(predictor, train), _rows(predictor, val) if len(val) else None
+    spec, task = predictor.encoders.spec, predictor.task
+    common: dict[str, Any] = {"settings": options, "seed": settings.seed, "seconds": seconds}
+    if options.log_targets:
+        trees, grown = grow_logarithms(spec, *rows, zero=_zero(task), **common)
+    else:
+        question = _QUESTIONS[task.name]
+        trees, grown = grow(question, spec, *rows, head_size=task.head_size, **common)
     filled = Predictor(
         trees,
         task=predictor.task,
@@ -95,9 +96,15 @@ def grow_trees(
     return filled, result
 
 
-def _zero(task: Task) -> NDArray[np.float64] | None:
-    """Return where zero lies among the standardised targets."""
-    return -task.mean / task.std if isinstance(task, Regression) else None
+def _zero(task: Task) -> NDArray[np.float64]:
+    """Return where zero lies among the standardised targets.
+
+    Raises:
+        ConfigError: They are classes.
+    """
+    if not isinstance(task, Regression):
+        raise ConfigError("log_targets is for numbers, but the target has classes: leave it out.")
+    return -task.mean / task.std
 
 
 def _rows(

@@ -266,7 +266,6 @@ def grow(
     settings: BoostedTreesSettings,
     seed: int,
     head_size: int | None = None,
-    zero: NDArray[np.float64] | None = None,
     seconds: float = math.inf,
 ) -> tuple[BoostedTrees, BoostedTreesSettings]:
     """Grow trees on encoded rows.
@@ -278,19 +277,16 @@ def grow(
         train: Inputs (rows, F + C) with NaN for gaps and codes behind the numbers, targets, and
             weights or None.
         val: The same, to decide when to stop; None: all iterations are done.
-        settings: How to grow.
+        settings: How to grow. With `log_targets` the targets are logarithms already; see
+            `grow_logarithms`.
         seed: Of the choice of columns.
         head_size: Number of classes, where the training rows may lack some; None: as many as they
             hold, or as there are targets.
-        zero: With `log_targets`: where the zero of each target lies among the targets as they are
-            given, (K,); None: at 0.
         seconds: How long growing may take; a few trees are grown in any case.
 
     Returns:
         The trees, and the settings with their sizes.
 
-    Raises:
-        ConfigError: `log_targets` for classes, or for targets that are not above zero.
 
     Example:
         >>> x = np.linspace(0, 1, 200, dtype=np.float32)[:, None]
@@ -301,10 +297,6 @@ def grow(
     """
     from deepwell.models.ensembles.growing import grow_forests
 
-    if settings.log_targets:
-        zero = np.zeros(train[1].shape[-1]) if zero is None else zero
-        train = _logarithm(question, train, zero)
-        val = None if val is None else _logarithm(question, val, zero)
     num_targets = int(train[1].max()) + 1 if question == "classes" else int(train[1].shape[1])
     forests = grow_forests(
         question,
@@ -316,19 +308,58 @@ def grow(
         head_size=num_targets if head_size is None else head_size,
         seconds=seconds,
     )
-    if settings.log_targets and zero is not None:
-        forests["zero"] = zero
+    if settings.log_targets:
+        forests["zero"] = np.zeros_like(forests["base"])
     return _assemble(forests, spec, settings)
 
 
-def _logarithm(question: Question, rows: Rows, zero: NDArray[np.float64]) -> Rows:
-    """Return rows with the logarithm of their targets."""
+def grow_logarithms(
+    spec: InputSpec,
+    train: Rows,
+    val: Rows | None,
+    *,
+    zero: NDArray[np.float64],
+    settings: BoostedTreesSettings,
+    seed: int,
+    seconds: float = math.inf,
+) -> tuple[BoostedTrees, BoostedTreesSettings]:
+    """Grow trees on the logarithm of numbers above zero; they answer the numbers.
+
+    Args:
+        spec: Of the inputs.
+        train: As in `grow`, targets (rows, K).
+        val: The same, to decide when to stop; None: all iterations are done.
+        zero: Where the zero of each target lies among the targets as they are given, (K,).
+        settings: How to grow.
+        seed: Of the choice of columns.
+        seconds: How long growing may take.
+
+    Raises:
+        ConfigError: A target is not above zero.
+
+    Example:
+        >>> x = np.linspace(0, 1, 200, dtype=np.float32)[:, None]
+        >>> spec, few = InputSpec(num_numbers=1), BoostedTreesSettings(iterations=50)
+        >>> rows, zero = (x, np.exp(5 * x) - 1, None), np.array([-1.0])
+        >>> trees, _ = grow_logarithms(spec, rows, None, zero=zero, settings=few, seed=0)
+        >>> bool(trees(torch.tensor([[0.0]])) > -1)
+        True
+    """
+    settings = settings.model_copy(update={"log_targets": True})
+    train, val = _logarithm(train, zero), None if val is None else _logarithm(val, zero)
+    trees, grown = grow("numbers", spec, train, val, settings=settings, seed=seed, seconds=seconds)
+    with torch.no_grad():
+        trees.zero.copy_(torch.from_numpy(zero))
+    return trees, grown
+
+
+def _logarithm(rows: Rows, zero: NDArray[np.float64]) -> Rows:
     inputs, targets, weight = rows
     above = np.asarray(targets, dtype=np.float64) - zero
-    if question != "numbers" or not (above > 0).all():
+    if not (above > 0).all():
         raise ConfigError(
-            "log_targets needs targets that are numbers above zero: leave it out, or choose "
-            "task.loss = poisson for counts."
+            "log_targets needs targets above zero: leave it out, or choose task.loss = poisson "
+            "for counts."
         )
     return inputs, np.log(above), weight
 
