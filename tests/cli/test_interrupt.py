@@ -160,7 +160,7 @@ def test_ctrl_c_while_predicting_writes_nothing(tmp_path: Path, whole: TrainResu
     if code == 0:
         assert names == {"many.csv", "out.csv"}
     else:
-        assert code == 130
+        assert code in (130, -signal.SIGINT)  # the latter while it still imports
         assert names == {"many.csv"}
 
 
