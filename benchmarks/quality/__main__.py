@@ -49,7 +49,9 @@ def main() -> None:
     for one, number in wanted:
         found = measure(folders[one.name], one, number, options.peers)
         others = [s for s in result["scores"] if (s["set"], s["split"]) != (one.name, number)]
-        result = {**describe_machine(), "scores": [*others, found]}
+        machine = describe_machine()
+        found["commit"] = machine["commit"]
+        result = {**machine, "scores": [*others, found]}
         write_json(path, result)
         write_text(FOLDER / "README.md", page(merged(FOLDER)))
         print(json.dumps(found), flush=True)

@@ -63,8 +63,21 @@ def page(result: dict[str, Any]) -> str:
     days = sorted({row["day"] for row in result["scores"] if "day" in row})
     if days:
         lines += [f"Measured on {' and '.join(dict.fromkeys((days[0], days[-1])))}. "]
-    lines += [in_words(result)]
+    lines += [in_words(result), *_commits(result["scores"])]
     return "\n".join(lines) + "\n"
+
+
+def _commits(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say which divisions were measured at which commit, where there are several."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if "commit" in row:
+            found.setdefault(row["commit"], []).append(f"{row['set']} {row['split']}")
+    if len(found) > 1:
+        yield ""
+        yield "Set and split by commit:"
+        yield ""
+        yield from (f"- {commit}: {', '.join(done)}" for commit, done in found.items())
 
 
 def _goal(one: Set, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

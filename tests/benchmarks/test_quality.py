@@ -46,6 +46,13 @@ def source(member: str, target: str, *drop: str, metric: Any = "auc") -> Source:
     return Source("tiny", metric, target, "a==1", member, drop, (2, 2), "0" * 16)
 
 
+def test_the_page_tells_what_was_measured_at_another_commit():
+    rows = [{**row("ames", split), "commit": "one" if split else "other"} for split in range(3)]
+    text = page({**MACHINE, "scores": rows})
+    assert "- one: ames 1, ames 2" in text
+    assert "Set and split by commit" not in page({**MACHINE, "scores": rows[1:]})
+
+
 def test_every_second_set_of_a_kind_by_name_is_held_out():
     for kind in ("rmse", "auc", "log_loss"):
         chosen = [one for one in SETS.values() if one.metric == kind and one.role != "goal"]
