@@ -97,13 +97,14 @@ def test_every_architecture_has_a_case() -> None:
     """What gradients do not teach has tests of its own: they may have no parameter at all."""
     others = {name for name, entry in MODELS.items() if entry.learner != "gradient"}
     assert {name for name, _ in CASES} | set(HEAVY) | others == set(MODELS)
-    assert others == {"boosted_trees", "blend"}
+    assert others == {"boosted_trees", "symmetric_trees", "blend"}
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
     [
         ("boosted_trees", {"num_trees": 3, "num_nodes": 3, "depth": 0}),
+        ("symmetric_trees", {"num_trees": 3, "num_statistics": 1}),
         ("blend", {"preset": "two-linear"}),
     ],
 )

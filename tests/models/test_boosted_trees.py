@@ -13,12 +13,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from deepwell.errors import ConfigError
 from deepwell.models.ensembles import boosted_trees, growing
-from deepwell.models.ensembles.boosted_trees import (
-    BoostedTrees,
-    BoostedTreesSettings,
-    grow,
-    grow_logarithms,
-)
+from deepwell.models.ensembles.boosted_trees import BoostedTrees, BoostedTreesSettings, grow
+from deepwell.models.ensembles.borders import bins_of, borders_of, rounded_down
+from deepwell.models.ensembles.logarithm import logarithm
 from deepwell.types import InputSpec
 
 SPEC = InputSpec(num_numbers=4, cardinalities=(5, 300, 3))
@@ -62,6 +59,11 @@ def peer(kind: Any, x: NDArray[Any], y: NDArray[Any], **held_out: Any) -> Any:
 
 
 def seen(x: NDArray[Any]) -> NDArray[Any]:
+    """Return what scikit-learn is shown: bins in place of numbers with many values."""
+    x = x.copy()
+    for column in range(3):
+        values, borders = x[:, column], borders_of(inputs()[:, column])
+        x[:, column] = np.where(np.isnan(values), values, bins_of(values, borders))
     return np.delete(x, 3, axis=1)
 
 
@@ -174,7 +176,7 @@ def test_thresholds_are_rounded_so_that_32_bit_numbers_fall_as_64_bit_ones_do() 
     rng = np.random.default_rng(0)
     values = rng.normal(size=1000).astype(np.float32)
     for threshold in rng.choice(values, 50).astype(np.float64) + rng.normal(0, 1e-9, 50):
-        rounded = np.float32(growing._rounded_down(float(threshold)))
+        rounded = rounded_down(np.array(threshold))
         assert ((values <= rounded) == (values.astype(np.float64) <= threshold)).all()
 
 
@@ -184,7 +186,10 @@ def test_the_logarithm_of_the_target_is_learned_as_scikit_learn_learns_it() -> N
     mean, std = price.mean(), price.std()
     scaled = ((price - mean) / std)[:, None]
     zero = np.array([-mean / std])
-    trees, grown = grow_logarithms(SPEC, (x, scaled, None), None, zero=zero, settings=FEW, seed=0)
+    logs = FEW.model_copy(update={"log_targets": True})
+    rows = logarithm((x, scaled, None), zero)
+    trees, grown = grow("numbers", SPEC, rows, None, settings=logs, seed=0)
+    trees.zero.copy_(torch.from_numpy(zero))
     theirs = peer(HistGradientBoostingRegressor, x, np.log(price))
     expected = np.exp(theirs.predict(seen(x)))
     np.testing.assert_allclose(answer(trees, x)[:, 0] * std + mean, expected, rtol=2e-6)
@@ -196,7 +201,7 @@ def test_the_logarithm_of_the_target_is_learned_as_scikit_learn_learns_it() -> N
 def test_what_has_no_logarithm_is_refused() -> None:
     rows = (inputs(4), np.array([[0.0], [1.0], [2.0], [3.0]]), None)
     with pytest.raises(ConfigError, match="targets above zero"):
-        grow_logarithms(SPEC, rows, None, zero=np.zeros(1), settings=FEW, seed=0)
+        logarithm(rows, np.zeros(1))
 
 
 def test_growing_ends_in_time_with_a_few_trees_at_least() -> None:

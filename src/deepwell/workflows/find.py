@@ -30,7 +30,7 @@ from deepwell.workflows.learn import (
 )
 from deepwell.workflows.prepare import Prepared, Say
 from deepwell.workflows.settings import TrainSettings
-from deepwell.workflows.trees import TREES
+from deepwell.workflows.trees import is_grown
 
 LR_FILE, BATCH_FILE = "find_lr.json", "find_batch_size.json"
 _OPTIONS = {"learning_rate": ("--find-lr", "--learning-rate"),
@@ -112,10 +112,10 @@ def untrained(prepared: Prepared, module: nn.Module | None) -> Predictor:
             "Here --model auto lets several models compete, and this looks at one network: name "
             "it, as in --model mlp."
         )
-    if settings.model.name == TREES:
+    if is_grown(settings.model.name):
         raise ConfigError(
-            "boosted_trees grows trees and makes no training steps that could be looked at: "
-            "choose another --model, such as mlp."
+            f"{settings.model.name} grows trees and makes no training steps that could be looked "
+            "at: choose another --model, such as mlp."
         )
     # the user's own network must be as it was, also where its layers look at the rows first
     module = copy.deepcopy(module)

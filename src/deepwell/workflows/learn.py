@@ -33,7 +33,7 @@ from deepwell.types import StoredRows
 from deepwell.workflows.decide import check_draws, decide, hold_apart
 from deepwell.workflows.pretrain import pretrain, with_note
 from deepwell.workflows.settings import TrainSettings
-from deepwell.workflows.trees import TREES, grow_trees
+from deepwell.workflows.trees import grow_trees, is_grown
 
 SAMPLE_ROWS = 20_000
 """Training rows that are shown to a network before the first step, at the most."""
@@ -85,7 +85,7 @@ def learn(
     """
     check_draws(predictor, settings)
     val, apart = hold_apart(val, predictor.task, predictor.schema, settings)
-    if settings.model.name == TREES:
+    if is_grown(settings.model.name):
         predictor, result = grow_trees(predictor, train, val, settings, seconds=seconds)
     else:
         if stored is None:

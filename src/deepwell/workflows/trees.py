@@ -4,29 +4,39 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from deepwell.artifact import Predictor
 from deepwell.data import Table
 from deepwell.engine import FitResult
 from deepwell.errors import ConfigError
+from deepwell.models.catalog import MODELS
+from deepwell.models.catalog import resolve as model_settings
+from deepwell.models.ensembles.logarithm import Question, Rows, logarithm
 from deepwell.tasks import Regression, Task
 from deepwell.workflows.settings import TrainSettings
 
-if TYPE_CHECKING:
-    from deepwell.models.ensembles.boosted_trees import Question
-
-TREES = "boosted_trees"
-"""The name of the model in the catalog."""
 _QUESTIONS: dict[str, Question] = {
     "regression": "numbers",
     "binary": "labels",
     "multilabel": "labels",
     "multiclass": "classes",
 }
+
+
+def is_grown(model: str) -> bool:
+    """Tell whether a model consists of trees, which are grown at once.
+
+    Example:
+        >>> is_grown("symmetric_trees"), is_grown("mlp")
+        (True, False)
+    """
+    return model in MODELS and MODELS[model].learner == "trees"
 
 
 def grow_trees(
@@ -52,33 +62,36 @@ def grow_trees(
     Raises:
         ConfigError: The loss is none that trees are grown for, or the targets have no logarithm.
     """
-    from deepwell.models.ensembles.boosted_trees import (
-        BoostedTreesSettings,
-        grow,
-        grow_logarithms,
-    )
-
+    name = settings.model.name
     if settings.task.loss not in ("auto", "mse", "cross_entropy"):
         raise ConfigError(
-            f'boosted_trees knows squared error and cross-entropy. Got: loss="{settings.task.loss}"'
-            ": choose another --model, or leave the loss out."
+            f'{name} knows squared error and cross-entropy. Got: loss="{settings.task.loss}": '
+            "choose another --model, or leave the loss out."
         )
     began = time.perf_counter()
-    options = BoostedTreesSettings.model_validate(settings.model.options)
-    rows = _rows(predictor, train), _rows(predictor, val) if len(val) else None
-    spec, task = predictor.encoders.spec, predictor.task
-    common: dict[str, Any] = {"settings": options, "seed": settings.seed, "seconds": seconds}
-    if options.log_targets:
-        trees, grown = grow_logarithms(spec, *rows, zero=_zero(task), **common)
-    else:
-        question = _QUESTIONS[task.name]
-        trees, grown = grow(question, spec, *rows, head_size=task.head_size, **common)
+    grower: Any = import_module(MODELS[name].module)
+    options: Any = model_settings(name, settings.model.options, group="model")
+    task = predictor.task
+    zero = _zero(task) if options.log_targets else None
+    learned, held_out = _rows(predictor, train, zero), _rows(predictor, val, zero)
+    trees, grown = grower.grow(
+        _QUESTIONS[task.name],
+        predictor.encoders.spec,
+        learned,
+        held_out if len(val) else None,
+        settings=options,
+        seed=settings.seed,
+        head_size=task.head_size,
+        seconds=seconds,
+    )
+    if zero is not None:
+        trees.zero.copy_(torch.from_numpy(zero))
     filled = Predictor(
         trees,
         task=predictor.task,
         encoders=predictor.encoders,
         schema=predictor.schema,
-        architecture={"name": TREES, "settings": grown.model_dump()},
+        architecture={"name": name, "settings": grown.model_dump()},
         device=predictor.device,
     )
     words = f"Grew {grown.num_trees:,} trees"
@@ -107,11 +120,10 @@ def _zero(task: Task) -> NDArray[np.float64]:
     return -task.mean / task.std
 
 
-def _rows(
-    predictor: Predictor, table: Table
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+def _rows(predictor: Predictor, table: Table, zero: NDArray[np.float64] | None) -> Rows:
     blocks = predictor.encoders.encode(table)
     inputs = np.concatenate([block.astype(np.float32) for block in blocks], axis=1)
     name = predictor.schema.name_of("weight")
     weight = None if name is None else table.series(name).to_numpy().astype(np.float64)
-    return inputs, predictor.task.encode(table), weight
+    rows = inputs, predictor.task.encode(table), weight
+    return rows if zero is None else logarithm(rows, zero)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +29,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from deepwell.config import Settings
-from deepwell.errors import ConfigError, ModelError
+from deepwell.errors import ModelError
+from deepwell.models.ensembles.logarithm import Question, Rows
 from deepwell.types import InputSpec
 
 _PIECE = 2**21
@@ -252,11 +253,6 @@ def build(spec: InputSpec, head_size: int, settings: BoostedTreesSettings) -> Bo
     return BoostedTrees(spec, head_size, settings)
 
 
-Question = Literal["numbers", "labels", "classes"]
-Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
-"""Inputs, targets, and weights or None."""
-
-
 def grow(
     question: Question,
     spec: InputSpec,
@@ -277,8 +273,8 @@ def grow(
         train: Inputs (rows, F + C) with NaN for gaps and codes behind the numbers, targets, and
             weights or None.
         val: The same, to decide when to stop; None: all iterations are done.
-        settings: How to grow. With `log_targets` the targets are logarithms already; see
-            `grow_logarithms`.
+        settings: How to grow. With `log_targets` the targets are logarithms already (see
+            `logarithm`), and the trees answer what they are of, counted from their `zero`.
         seed: Of the choice of columns.
         head_size: Number of classes, where the training rows may lack some; None: as many as they
             hold, or as there are targets.
@@ -286,7 +282,6 @@ def grow(
 
     Returns:
         The trees, and the settings with their sizes.
-
 
     Example:
         >>> x = np.linspace(0, 1, 200, dtype=np.float32)[:, None]
@@ -311,57 +306,6 @@ def grow(
     if settings.log_targets:
         forests["zero"] = np.zeros_like(forests["base"])
     return _assemble(forests, spec, settings)
-
-
-def grow_logarithms(
-    spec: InputSpec,
-    train: Rows,
-    val: Rows | None,
-    *,
-    zero: NDArray[np.float64],
-    settings: BoostedTreesSettings,
-    seed: int,
-    seconds: float = math.inf,
-) -> tuple[BoostedTrees, BoostedTreesSettings]:
-    """Grow trees on the logarithm of numbers above zero; they answer the numbers.
-
-    Args:
-        spec: Of the inputs.
-        train: As in `grow`, targets (rows, K).
-        val: The same, to decide when to stop; None: all iterations are done.
-        zero: Where the zero of each target lies among the targets as they are given, (K,).
-        settings: How to grow.
-        seed: Of the choice of columns.
-        seconds: How long growing may take.
-
-    Raises:
-        ConfigError: A target is not above zero.
-
-    Example:
-        >>> x = np.linspace(0, 1, 200, dtype=np.float32)[:, None]
-        >>> spec, few = InputSpec(num_numbers=1), BoostedTreesSettings(iterations=50)
-        >>> rows, zero = (x, np.exp(5 * x) - 1, None), np.array([-1.0])
-        >>> trees, _ = grow_logarithms(spec, rows, None, zero=zero, settings=few, seed=0)
-        >>> bool(trees(torch.tensor([[0.0]])) > -1)
-        True
-    """
-    settings = settings.model_copy(update={"log_targets": True})
-    train, val = _logarithm(train, zero), None if val is None else _logarithm(val, zero)
-    trees, grown = grow("numbers", spec, train, val, settings=settings, seed=seed, seconds=seconds)
-    with torch.no_grad():
-        trees.zero.copy_(torch.from_numpy(zero))
-    return trees, grown
-
-
-def _logarithm(rows: Rows, zero: NDArray[np.float64]) -> Rows:
-    inputs, targets, weight = rows
-    above = np.asarray(targets, dtype=np.float64) - zero
-    if not (above > 0).all():
-        raise ConfigError(
-            "log_targets needs targets above zero: leave it out, or choose task.loss = poisson "
-            "for counts."
-        )
-    return inputs, np.log(above), weight
 
 
 def _assemble(

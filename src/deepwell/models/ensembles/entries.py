@@ -25,6 +25,23 @@ ENSEMBLES = (
         learner="trees",
     ),
     ModelEntry(
+        name="symmetric_trees",
+        family="ensembles",
+        title="Symmetric boosted trees",
+        summary="No network: boosted trees that ask one question on each level, as CatBoost does. "
+        "Often better than boosted_trees on tables, and always a good partner for them.",
+        paper="Prokhorenkova et al.: CatBoost, Unbiased Boosting with Categorical Features, "
+        "NeurIPS (2018)",
+        inputs=("numbers", "categories"),
+        module="deepwell.models.ensembles.symmetric_trees",
+        settings_name="SymmetricTreesSettings",
+        example=_EXAMPLE,
+        example_head_size=1,
+        recommended={"encode": {"numbers": "raw", "categories": "codes", "min_frequency": 1}},
+        presets={"small": {"depth": 4, "learning_rate": 0.1}},
+        learner="trees",
+    ),
+    ModelEntry(
         name="blend",
         family="ensembles",
         title="Blend",

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepwell.models.ensembles.borders import MOST_BINS, bins_of, borders_of, rounded_down
+from deepwell.models.ensembles.logarithm import Question, Rows
 from deepwell.types import InputSpec
 
 if TYPE_CHECKING:
-    from deepwell.models.ensembles.boosted_trees import BoostedTreesSettings, Question
+    from deepwell.models.ensembles.boosted_trees import BoostedTreesSettings
 
 PROBE = 10
 """Iterations that tell how long one takes, where the time is limited."""
@@ -25,8 +27,6 @@ MOST_CODES = 255
 
 _UNSEEN = -20.0
 """Output of a class that has no training row."""
-
-Rows = tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]
 
 
 def grow_forests(
@@ -45,11 +45,14 @@ def grow_forests(
     Returns:
         The buffers of `BoostedTrees` by name, and "depth".
     """
+    binning = _Binning(spec, train[0])
+    train = binning.binned(train)
+    val = None if val is None else binning.binned(val)
     inputs, targets, weight = train
     known: NDArray[np.bool_] = np.atleast_1d(
         ~np.isnan(inputs).all(axis=0)
     )  # a column without any value cannot be binned
-    flat = _FlatTrees(spec, np.flatnonzero(known), head_size)
+    flat = _FlatTrees(spec, np.flatnonzero(known), head_size, binning)
     columns = [targets] if question == "classes" else list(targets.T)
     end = time.monotonic() + seconds
     for index, column in enumerate(columns):
@@ -136,6 +139,44 @@ def _model(
     )
 
 
+class _Binning:
+    """Puts numbers with many distinct values into bins, in place of scikit-learn.
+
+    Its own bins hold equally many rows each; see `borders_of`.
+
+    Args:
+        spec: Numbers come before categories.
+        inputs: Of the training rows.
+    """
+
+    def __init__(self, spec: InputSpec, inputs: NDArray[Any]) -> None:
+        self._borders: dict[int, NDArray[np.float32]] = {}
+        for column in range(spec.num_numbers):
+            values = np.asarray(inputs[:, column], dtype=np.float32)
+            if len(np.unique(values[~np.isnan(values)])) > MOST_BINS:
+                self._borders[column] = borders_of(values)
+
+    def binned(self, rows: Rows) -> Rows:
+        """Return rows with the number of the bin in place of values; gaps stay."""
+        inputs, targets, weight = rows
+        inputs = np.array(inputs, dtype=np.float32)
+        for column, borders in self._borders.items():
+            values = inputs[:, column]
+            inputs[:, column] = np.where(np.isnan(values), values, bins_of(values, borders))
+        return inputs, targets, weight
+
+    def threshold_of(self, column: int, threshold: float) -> float:
+        """Return the value that separates what a threshold among bins, or values, separates.
+
+        Infinity stands for "gaps to the right, all others to the left"; it becomes the largest
+        finite number, as a gap is seen as infinity.
+        """
+        borders = self._borders.get(column)
+        if borders is None or threshold == np.inf:
+            return float(rounded_down(np.array(threshold, dtype=np.float64)))
+        return float(borders[int(threshold)])
+
+
 class _FlatTrees:
     """Collects trees of several models in flat arrays.
 
@@ -143,10 +184,14 @@ class _FlatTrees:
         spec: Of the inputs.
         known: Columns that the models see.
         head_size: Outputs of all models together.
+        binning: What the models see of numbers.
     """
 
-    def __init__(self, spec: InputSpec, known: NDArray[np.int64], head_size: int) -> None:
+    def __init__(
+        self, spec: InputSpec, known: NDArray[np.int64], head_size: int, binning: _Binning
+    ) -> None:
         self._spec = spec
+        self._binning = binning
         self._known = known
         self.base: NDArray[np.float32] = np.zeros(head_size, dtype=np.float32)
         self._roots: list[int] = []
@@ -222,7 +267,7 @@ class _FlatTrees:
         column, is_low = int(order[seen]), bool(node["missing_go_to_left"])
         count = self._spec.num_numbers
         if not node["is_categorical"] and column < count:
-            threshold = _rounded_down(float(node["num_threshold"]))
+            threshold = self._binning.threshold_of(column, float(node["num_threshold"]))
             return (column + count if is_low else column), threshold
         size = max(self._spec.cardinalities)
         table = np.full(size, is_low)
@@ -260,16 +305,3 @@ def _given_categories(model: Any, width: int) -> NDArray[np.bool_]:
     if len(given) != width:
         given = np.resize(given, width)
     return given
-
-
-def _rounded_down(value: float) -> float:
-    """Return the largest 32-bit number that is not above a 64-bit one.
-
-    A 32-bit number is at most the one exactly if it is at most the other. Infinity, which stands
-    for "gaps to the right, all others to the left", becomes the largest finite number: a gap is
-    seen as infinity.
-    """
-    if value == np.inf:
-        return float(np.finfo(np.float32).max)
-    near = np.float32(value)
-    return float(near if float(near) <= value else np.nextafter(near, np.float32(-np.inf)))
