@@ -116,14 +116,17 @@ class PiecewiseLinearNumbers(nn.Module):
     The encoding of x has one number a bin: 1 for bins below x, 0 for bins above, and the share of
     the way through the bin in which x lies; in the first and the last bin it goes on beyond the
     edges. The map of the encoding starts at zero beside a linear map of x, so that the network
-    begins with plain numbers and bends them bin by bin. `adapt` sets the edges to quantiles of
-    training rows; before, they are those of the normal distribution.
+    begins with plain numbers and bends them bin by bin. `adapt` sets the edges by training rows;
+    before, they are quantiles of the normal distribution.
+
+    Between two edges lie equal sums of the square roots of how often each value occurs. That is
+    between quantiles, where a frequent value such as the zero of most rows takes many edges and
+    the rare large values get few, and the same number of values for each bin.
 
     Args:
         num_numbers: F, the features.
         size: Numbers that stand for one feature.
-        num_bins: Bins a feature at the most. A value that is several quantiles, such as the zero of
-            most rows, is one edge; the bins that this leaves over divide the other values.
+        num_bins: Bins a feature at the most.
 
     Shape:
         numbers (batch, F) → (batch, F · size).
@@ -159,7 +162,7 @@ class PiecewiseLinearNumbers(nn.Module):
 
     @torch.no_grad()
     def adapt(self, inputs: Tensor) -> None:
-        """Set the edges to quantiles of training rows, shape (rows, F)."""
+        """Set the edges by training rows, shape (rows, F)."""
         most = self.slopes.shape[1] + 1
         ordered = inputs.float().sort(dim=0).values
         self._set_edges([_edges(column, most) for column in ordered.T])
@@ -192,14 +195,11 @@ class PiecewiseLinearNumbers(nn.Module):
 
 
 def _edges(ordered: Tensor, most: int) -> Tensor:
-    """Return different values that divide a sorted column (rows,) evenly, at most so many."""
-    edges, counts = _quantiles(ordered, most).unique(return_counts=True)
-    others = ordered[~torch.isin(ordered, edges[counts > 1])]
-    if len(edges) == most or not len(others):
-        return edges
-    return torch.cat([edges, _quantiles(others, most - len(edges))]).unique()
-
-
-def _quantiles(ordered: Tensor, count: int) -> Tensor:
-    shares = torch.linspace(0, 1, count, dtype=torch.float64, device=ordered.device)
-    return ordered[(shares * (len(ordered) - 1)).round().long()]
+    """Return values of a sorted column (rows,) that divide it, at most so many."""
+    distinct, counts = ordered.unique_consecutive(return_counts=True)
+    if len(distinct) <= most:
+        return distinct
+    shares = counts.double().sqrt().cumsum(0)
+    wanted = torch.linspace(0, 1, most, dtype=torch.float64, device=ordered.device)
+    places = torch.searchsorted(shares, shares[0] + wanted * (shares[-1] - shares[0]))
+    return distinct[places.clamp(max=len(distinct) - 1).unique()]

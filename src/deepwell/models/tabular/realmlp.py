@@ -60,7 +60,7 @@ class RealMLPSettings(TableInputSettings):
     """Share of the hidden units that is set to zero in training."""
     number_embedding: NumberEmbedding = "periodic"
     """Numbers as themselves and learned waves ("PBLD"); as they are ("none"); as learned waves cut
-    at zero ("periodic_relu"); or with bins between quantiles ("piecewise")."""
+    at zero ("periodic_relu"); or with bins ("piecewise")."""
     one_hot_limit: Annotated[int, Field(ge=0)] = 9
     """Categories with at most this many values are one-hot, the others learned vectors."""
     embedding_size: Annotated[int, Field(ge=1)] | None = 8

@@ -22,7 +22,7 @@ class TableInputSettings(Settings):
 
     number_embedding: NumberEmbedding = "none"
     """Numbers as they are; as themselves and learned waves ("PBLD"); as learned waves cut at zero
-    ("PLR"); or as piecewise-linear functions with bins between quantiles ("PLE")."""
+    ("PLR"); or as piecewise-linear functions with bins ("PLE")."""
     number_size: Annotated[int, Field(ge=2)] | None = None
     """Numbers that stand for one embedded number; None: 4 for "periodic", 16 for the others."""
     num_bins: Annotated[int, Field(ge=2)] = 48

@@ -56,7 +56,7 @@ class TabMSettings(TableInputSettings):
     dropout: Share = 0.1
     """Share of the hidden units that is set to zero in training."""
     number_embedding: NumberEmbedding = "piecewise"
-    """Numbers with bins between quantiles ("PLE"); as they are ("none"); as themselves and learned
+    """Numbers with bins ("PLE"); as they are ("none"); as themselves and learned
     waves ("periodic"); or as learned waves cut at zero ("periodic_relu")."""
     link: Link = "none"
     """What turns outputs into answers, so that the answers are averaged; a training sets it by its
