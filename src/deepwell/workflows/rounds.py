@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from deepwell.errors import DeepwellError, OutputError
-from deepwell.workflows.blending import choose_weights
+from deepwell.workflows.blending import choose_weights, loss_of
 from deepwell.workflows.contest import Contest, Result, Trained, Training
 from deepwell.workflows.courses import Course
 from deepwell.workflows.lanes import Lanes
@@ -163,7 +163,7 @@ class Rounds:
     def _thin(self) -> None:
         """Where time is short, leave out what the blend of the first round has no use for.
 
-        What takes the most time goes first, and no more of them than must.
+        What errs most goes first, and no more of them than must.
         """
         alive = self.done
         if not alive or self._fits():
@@ -171,7 +171,8 @@ class Rounds:
         task, schema = self._contest.task, self._contest.schema
         answers, truth = [r.parts[0] for r in alive], self._contest.course.first(1).truth
         weights = choose_weights(answers, truth, task=task, schema=schema)
-        order = sorted(range(len(alive)), key=lambda p: (weights[p], -alive[p].mean_seconds))
+        losses = [loss_of(task, one, truth, schema) for one in answers]
+        order = sorted(range(len(alive)), key=lambda p: (weights[p], -losses[p]))
         for place in order[:-1]:
             if self._fits() or (weights[place] >= LEAST_SHARE and not self._needs_all):
                 return
