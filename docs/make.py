@@ -28,6 +28,9 @@ def main() -> int:
     """Make or check; return the exit code."""
     if sys.argv[1:] == ["--check"]:
         return check()
+    if sys.argv[1:]:
+        print(__doc__)
+        return 2
     started = time.perf_counter()
     write_tables()
     with tempfile.TemporaryDirectory() as folder:
