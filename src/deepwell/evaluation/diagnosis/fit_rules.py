@@ -161,10 +161,25 @@ def unconverged(symptoms: Symptoms) -> Finding | None:
         name="unconverged",
         title="The training ended while the network was still getting better.",
         severity="warning" if share >= STILL_FALLING else "note",
-        evidence=f"The last {plural(last, 'epoch')} of {len(losses)} brought {percent(share, 0)} "
-        f"of the whole fall of the {rows} loss (from {number(losses[0])} to {number(losses[-1])}).",
+        evidence=_late_fall(losses, last, rows),
         cause="Too few epochs.",
         action=symptoms.retrain(**changes),
+    )
+
+
+def _late_fall(losses: list[float], last: int, rows: str) -> str:
+    """Say how much of the fall of the loss came at the end."""
+    when = "The last epoch" if last == 1 else f"The last {last} epochs"
+    first, before, end = (number(loss) for loss in (losses[0], losses[-1 - last], losses[-1]))
+    share = (losses[-1 - last] - losses[-1]) / (losses[0] - losses[-1])
+    if share > 1:
+        return (
+            f"{when} of {len(losses)} brought the {rows} loss from {before} to {end}; before, it "
+            f"was higher than after the first epoch ({first})."
+        )
+    return (
+        f"{when} of {len(losses)} brought {percent(share, 0)} of the whole fall of the {rows} "
+        f"loss (from {first} to {end})."
     )
 
 
