@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepwell.evaluation.contest import noun
 from deepwell.evaluation.diagnosis.finding import Finding
 from deepwell.evaluation.diagnosis.symptoms import Symptoms
 from deepwell.evaluation.numerals import percent, plural
@@ -140,7 +139,7 @@ def label_noise(symptoms: Symptoms) -> Finding | None:
     if not found or not rows:
         return None
     share, first = found / rows, labels["suspects"][0]
-    has_train, what = "train" in labels["rows"], noun(symptoms.record)
+    has_train, what = "train" in labels["rows"], symptoms.noun
     return Finding(
         name="label_noise",
         title="Some labels are probably wrong."
