@@ -43,7 +43,7 @@ from deepwell.cli.early import require_data, require_data_to_train, require_runs
 from deepwell.errors import DeepwellError
 
 for action in (
-    lambda: require_data_to_train("missing.csv", {"target": "y"}, runs=Path("runs"), name=None),
+    lambda: require_data_to_train("missing.csv", {"target": ["y"]}, runs=Path("runs"), name=None),
     lambda: require_data("missing.csv", Path(".")),
     lambda: require_runs(Path("missing")),
 ):
