@@ -136,6 +136,7 @@ def test_a_first_step_that_uproots_all_weights_is_a_rate_too_high() -> None:
     lines = [*looks, *losses([5e6, 215.0, 0.6, 0.5], [500.0, 0.8, 0.5, 0.5])]
     names = found(evaluation=told, measured=measured, lines=lines)
     assert "In the first step the weights changed by 680" in names["rate_too_high"].evidence
+    assert "engine.learning_rate=1.5e-06" in names["rate_too_high"].action
     assert "underfitting" not in names
 
 

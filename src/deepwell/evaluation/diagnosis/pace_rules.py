@@ -64,8 +64,15 @@ def rate_too_high(symptoms: Symptoms) -> Finding | None:
         evidence=" ".join(evidence),
         cause="Steps so large jump over the low places of the loss instead of going down."
         + (f" The rate is {number(rate, 3)}." if rate else ""),
-        action=symptoms.retrain(engine__learning_rate=(rate or 1e-3) / 10, engine__clip_norm=1.0),
+        action=symptoms.retrain(
+            engine__learning_rate=_lowered(rate or 1e-3, max(peak, start)), engine__clip_norm=1.0
+        ),
     )
+
+
+def _lowered(rate: float, peak: float) -> float:
+    """Return a tenth of a rate, or less: one that changes the weights by about 1 % a step."""
+    return float(f"{rate / max(10.0, peak / 0.01):.2g}")
 
 
 def _died(symptoms: Symptoms) -> str:
