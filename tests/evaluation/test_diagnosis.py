@@ -211,6 +211,13 @@ def test_where_nothing_can_be_learned_no_other_model_is_recommended() -> None:
     assert set(told) == {"noise_floor"}
 
 
+def test_inputs_that_rank_the_rows_are_not_called_noise() -> None:
+    told = evaluation(net=10.0, constant=10.0, boosting=10.0)
+    assert "noise_floor" in found(evaluation=told)
+    told["baselines"]["boosting"]["roc_auc"] = {"value": 0.7, "low": 0.6, "high": 0.8}
+    assert "noise_floor" not in found(evaluation=told)
+
+
 def test_answers_that_a_threshold_chose_are_not_called_weak() -> None:
     told = evaluation(net=5.0, constant=10.0, boosting=3.0, linear=3.1)
     measured = {"scores": {"train": score(5.0)}}

@@ -26,10 +26,22 @@ def noise_floor(symptoms: Symptoms) -> Finding | None:
     others = [symptoms.error(name) for name in ("boosting", "linear")]
     known = [error.value for error in others if error is not None]
     if constant is not None and known and symptoms.outcome("constant") != "better":
-        if min(known) > (1 - ALIKE) * constant.value:
+        if min(known) > (1 - ALIKE) * constant.value and not _is_ranked(symptoms):
             return _all_noise(symptoms, min(known))
         return None
     return _by_repeats(symptoms) or _by_agreement(symptoms)
+
+
+def _is_ranked(symptoms: Symptoms) -> bool:
+    """Say whether a model puts classes in an order that is no chance, though few answers show it.
+
+    Where one class is rare, or test rows are few, the share of right answers may be that of the
+    guess, and the inputs tell a lot all the same.
+    """
+    evaluation = symptoms.record.evaluation
+    every = [evaluation.get("metrics") or {}, *(evaluation.get("baselines") or {}).values()]
+    lows = [(scores.get("roc_auc") or {}).get("low") for scores in every]
+    return any(is_number(low) and low > 0.5 for low in lows)
 
 
 def _all_noise(symptoms: Symptoms, best: float) -> Finding:
