@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,35 @@ def test_a_group_of_commands_alone_shows_its_help(run_cli: RunCli, words: str) -
     outcome = run_cli(*words.split())
     assert "Example: deepwell" in outcome.out + outcome.err
     assert "error:" not in outcome.err
+
+
+LATE = """
+import sys
+from pathlib import Path
+from deepwell.cli.early import require_data, require_data_to_train, require_runs
+from deepwell.errors import DeepwellError
+
+for action in (
+    lambda: require_data_to_train("missing.csv", {"target": ["y"]}, runs=Path("runs"), name=None),
+    lambda: require_data("missing.csv", Path(".")),
+    lambda: require_runs(Path("missing")),
+):
+    try:
+        action()
+    except DeepwellError as error:
+        print(error, "torch" in sys.modules)
+"""
+
+
+def test_what_is_missing_is_told_before_torch_is_imported(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", LATE], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout
+    assert told.splitlines() == [
+        'There is no file "missing.csv". False',
+        'There is no file "missing.csv". False',
+        "There is no run folder missing. False",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,11 @@ def test_what_processes_cannot_do_is_refused_at_once(
     refuse("train", houses, "-t", "price", "--devices=2", *options, match=match)
 
 
+def test_one_process_has_nothing_to_divide(refuse: Refuse, houses: Path) -> None:
+    option = "--set=engine.strategy=fsdp"
+    refuse("train", houses, "-t", "price", option, match="several processes, and there is one")
+
+
 @pytest.mark.skipif(torch.cuda.device_count() >= 64, reason="this machine has so many cards")
 def test_more_devices_than_there_are(refuse: Refuse, houses: Path) -> None:
     refuse(

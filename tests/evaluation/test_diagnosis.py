@@ -76,6 +76,70 @@ def test_commands_can_be_typed() -> None:
     )
 
 
+def test_another_model_is_trained_on_the_same_rows() -> None:
+    told = evaluation(net=9.0, constant=10.0, linear=5.0)
+    config = """
+    [data]
+    time = "day"
+    ignore = ["id"]
+    memory = "resident"
+    delimiter = "none"
+    [split]
+    test = 0.3
+    val = 0.15
+    """
+    finding = found(config, evaluation=told)["linear_is_better"]
+    assert finding.action == (
+        "deepwell train 'my houses.csv' --model linear --time day --ignore id --set split.test=0.3"
+    )
+
+
+def test_a_late_fall_is_never_more_than_the_whole() -> None:
+    lines = losses([3.0, 2.0, 1.5, 1.0], [2.3, 3.2, 2.9, 1.6])
+    evidence = found("[engine]\nepochs = 4\n", lines=lines)["unconverged"].evidence
+    assert evidence == (
+        "The last epoch of 4 brought the validation loss from 2.9 to 1.6; before, it was higher "
+        "than after the first epoch (2.3)."
+    )
+
+
+def test_trees_are_not_told_to_learn_otherwise_than_trees() -> None:
+    told = evaluation(net=5.0, constant=10.0, linear=5.0)
+    config = '[model]\nname = "boosted_trees"\nmax_leaves = 31\nmin_leaf_rows = 20\n'
+    measured = {"scores": {"train": score(1.0)}}
+    layers = {"model": "boosted_trees", "parameters": 0}
+    finding = found(config, evaluation=told, measured=measured, layers=layers)["overfitting"]
+    assert finding.title == "The model knows its training rows by heart."
+    assert "model.max_leaves=15" in finding.action
+    assert "weight_decay" not in finding.action
+
+
+def test_a_race_says_on_which_model_it_was_measured() -> None:
+    spread = {"kind": "squared", "networks": 6, "error": 4.0, "variance": 3.0, "bias": 1.0}
+    facts = {"evaluation": evaluation(net=5.0, constant=10.0), "layers": {"model": "blend"}}
+    measured = {"spread": spread, "stand_in": "mlp"}
+    finding = found("time_limit = 20.0\n", measured=measured, race={"models": []}, **facts)[
+        "variance"
+    ]
+    assert finding.evidence.startswith("Of the squared error of 6 models on resamples")
+    assert finding.evidence.endswith("It was measured on mlp alone, which has the largest share.")
+    assert finding.action.endswith("--set time_limit=40")
+
+
+def test_a_first_step_that_uproots_all_weights_is_a_rate_too_high() -> None:
+    told = evaluation(net=9.9, constant=10.0, boosting=3.0)
+    measured = {"scores": {"train": score(9.9)}}
+    looks = [
+        {"kind": "health", "step": step, "layers": [{"name": n, "update": size} for n in "ab"]}
+        for step, size in ((1, 6.8), (10, 0.09), (40, 0.02))
+    ]
+    lines = [*looks, *losses([5e6, 215.0, 0.6, 0.5], [500.0, 0.8, 0.5, 0.5])]
+    names = found(evaluation=told, measured=measured, lines=lines)
+    assert "In the first step the weights changed by 680" in names["rate_too_high"].evidence
+    assert "engine.learning_rate=1.5e-06" in names["rate_too_high"].action
+    assert "underfitting" not in names
+
+
 def test_overfitting_needs_a_gap_beyond_the_intervals() -> None:
     told = evaluation(net=5.0, constant=10.0, boosting=5.0)
     assert "overfitting" in found(evaluation=told, measured={"scores": {"train": score(1.0)}})
@@ -145,6 +209,13 @@ def test_later_rows_that_no_model_answers_are_not_called_overfitting() -> None:
 def test_where_nothing_can_be_learned_no_other_model_is_recommended() -> None:
     told = found(evaluation=evaluation(net=10.5, constant=10.0, linear=9.95, boosting=9.9))
     assert set(told) == {"noise_floor"}
+
+
+def test_inputs_that_rank_the_rows_are_not_called_noise() -> None:
+    told = evaluation(net=10.0, constant=10.0, boosting=10.0)
+    assert "noise_floor" in found(evaluation=told)
+    told["baselines"]["boosting"]["roc_auc"] = {"value": 0.7, "low": 0.6, "high": 0.8}
+    assert "noise_floor" not in found(evaluation=told)
 
 
 def test_answers_that_a_threshold_chose_are_not_called_weak() -> None:

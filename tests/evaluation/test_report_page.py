@@ -128,13 +128,17 @@ def test_first_screen_has_question_score_baselines_verdict_and_threshold(make_ru
 
 def test_score_is_not_told_twice_by_the_verdict(make_run: Maker, change: Changer):
     folder = make_run("houses")
-    verdict = "The network beats the mean. Its RMSE is 23,400 (95 % interval 21,800 to 25,200)."
+    verdict = (
+        "The network beats the mean. Its RMSE is 23,400 (95 % interval 21,800 to 25,200). Its "
+        "answers were chosen for another end than accuracy, which is 82.6 % by that."
+    )
     change(folder, "evaluation", verdict=verdict)
 
     text = words(parsed(report.render(folder)), "opening")
 
     assert "The network beats the mean." in text
     assert "Its RMSE" not in text
+    assert "Its answers were chosen for another end" in text
 
 
 @pytest.mark.parametrize("per_class", [False, True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ import deepwell
 from deepwell.errors import ConfigError, ModelError, TrainingError
 from deepwell.files import sha256
 from deepwell.runs import RunFolder
-from deepwell.workflows import contest
+from deepwell.workflows import contest, stand_in
 from deepwell.workflows import run as running
 from deepwell.workflows.portfolio import Entrant, entrants_for, num_folds
 from deepwell.workflows.prepare import Prepared, prepare
 from deepwell.workflows.race import Race, race
-from deepwell.workflows.settings import TrainSettings
+from deepwell.workflows.settings import ModelChoice, TrainSettings
 
 ROWS = 640
 TREES = Entrant("trees", {"model": {"name": "boosted_trees", "iterations": 15, "max_leaves": 6}})
@@ -242,6 +243,23 @@ def test_the_run_tells_of_all_models(tmp_path: Path, tiny_race: None) -> None:
     names = {model["name"] for model in race_file["models"] if model["weight"]}
     assert ("not a network" in result.verdict) == (names == {"trees"})
     assert deepwell.load(result.folder.path).predict(table()[:3]).height == 3
+
+
+def test_a_race_is_diagnosed_by_its_strongest_model(
+    tmp_path: Path, tiny_race: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stand_in, "entrants_for", lambda task, rows: TINY)
+    result = train(table(), tmp_path, "whole")
+    prepared = ready(table())
+    auto = prepared.settings.model_copy(update={"model": ModelChoice()})
+    alone, title = stand_in.strongest_alone(result.folder, replace(prepared, settings=auto))
+    models = result.folder.read("race.json")["models"]
+    assert title == max(models, key=lambda model: model["weight"])["name"]
+    entrant = next(one for one in TINY if one.title == title)
+    assert alone.settings.model.name == entrant.model
+    assert alone.settings.split == prepared.settings.split
+    named = replace(prepared, settings=alone.settings)
+    assert stand_in.strongest_alone(result.folder, named) == (named, "")
 
 
 def at(words: str, action: Callable[[], None]) -> Callable[[str], None]:

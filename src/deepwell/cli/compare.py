@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_runs
 from deepwell.cli.interrupt import stop_cleanly
 
 EXAMPLE = "Example: deepwell compare runs/houses-mlp runs/houses-linear -o compare.html"
@@ -26,6 +27,9 @@ def compare(
     ] = None,
 ) -> None:
     """Compare runs that were scored on the same test rows: in pairs, with intervals."""
+    if output is None or output.parent.exists():
+        require_runs(*runs)
+
     from deepwell.cli.render_judge import show_comparison
     from deepwell.workflows.compare import compare as run
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_runs
 from deepwell.cli.interrupt import stop_cleanly
 
 EXAMPLE = "Example: deepwell diagnose runs/houses-mlp"
@@ -22,6 +23,8 @@ def diagnose(
     ] = None,
 ) -> None:
     """Say what is wrong with a run: evidence, cause and next command. Trains about 20 networks."""
+    require_runs(run)
+
     from deepwell.cli.findings import Countdown, show_findings
     from deepwell.cli.render import say
     from deepwell.workflows.diagnose import diagnose as look_into

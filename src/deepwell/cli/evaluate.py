@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_data
 from deepwell.cli.interrupt import stop_cleanly
 
 EXAMPLE = "Example: deepwell evaluate runs/houses-mlp sold-last-month.csv"
@@ -23,6 +24,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Score a stored model, each metric with its interval."""
+    require_data(data, model, None if output is None else output.parent)
+
     from deepwell.cli.render import show_evaluation
     from deepwell.workflows.evaluate import evaluate as run
 

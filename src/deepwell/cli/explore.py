@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_data
 from deepwell.cli.interrupt import stop_cleanly
 from deepwell.cli.overrides import split_kinds, split_names
 
@@ -30,6 +31,8 @@ def explore(
     ] = Path("explore.html"),
 ) -> None:
     """Find groups of rows (k-means) and the main directions (PCA), with pictures."""
+    require_data(data, model, output.parent)
+
     from deepwell.cli.render_judge import show_exploration
     from deepwell.workflows.explore import explore as run
 

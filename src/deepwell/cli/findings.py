@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deepwell.evaluation.diagnosis import Finding
 
 LOOKS = {"problem": "bold red", "warning": "yellow", "note": "cyan"}
+SIDES = {"train": "training", "val": "validation"}
 MOST_SHOWN = 4
 MOST_SUSPECTS = 10
 _SECONDS_BETWEEN_LINES = 10.0
@@ -92,10 +93,10 @@ def _show_suspects(suspects: Sequence[Mapping[str, Any]]) -> None:
     for one in suspects[:MOST_SUSPECTS]:
         table.add_row(
             str(one["id"]),
-            one["side"],
+            SIDES.get(one["side"], one["side"]),
             escape(one["given"]),
             escape(one["likely"]),
-            f"{100 * one['probability']:.0f} %",
+            f"{100 * one['probability']:.{1 if one['probability'] >= 0.995 else 0}f} %",
         )
     console.print()
     console.print(table)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_data
 from deepwell.cli.interrupt import stop_cleanly
 
 EXAMPLE = "Example: deepwell predict runs/houses-mlp new.csv -o out.csv"
@@ -23,6 +24,8 @@ def predict(
     ] = None,
 ) -> None:
     """Predict new rows; the output keeps their columns and adds the predictions."""
+    require_data(data, model, None if output is None else output.parent)
+
     from deepwell.cli.render import show_frame, show_written
     from deepwell.workflows.predict import predict as run
     from deepwell.workflows.predict_stream import predict_to_file

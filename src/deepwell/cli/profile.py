@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_data
 from deepwell.cli.interrupt import stop_cleanly
 from deepwell.cli.overrides import collect, split_kinds, split_names
 
@@ -52,6 +53,7 @@ def profile(
         "engine.device": device,
     }
     settings = collect(config, options, set_)
+    require_data(data)
 
     from deepwell.cli.render import say
     from deepwell.cli.render_probes import show_profile

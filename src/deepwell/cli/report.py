@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_runs
 from deepwell.cli.interrupt import stop_cleanly
 
 EXAMPLE = "Example: deepwell report runs/houses-mlp"
@@ -17,6 +18,8 @@ def report(
     open_: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
     """Write the report of a run again from what the run folder holds, and show the result."""
+    require_runs(run)
+
     from deepwell.cli.findings import show_next
     from deepwell.cli.render import console, show_result
     from deepwell.evaluation import report as page

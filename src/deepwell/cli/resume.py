@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from deepwell.cli.early import require_runs
 from deepwell.cli.interrupt import stop_cleanly
 
 EXAMPLE = "Example: deepwell resume runs/houses-mlp"
@@ -24,6 +25,8 @@ def resume(
     plain: Annotated[bool, typer.Option("--plain", help="No live bar and curves.")] = False,
 ) -> None:
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
+    require_runs(run)
+
     from deepwell.cli.findings import show_next
     from deepwell.cli.folds_table import show_trainings
     from deepwell.cli.render import say, show_result

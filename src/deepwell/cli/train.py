@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deepwell.cli.early import require_data_to_train
 from deepwell.cli.interrupt import stop_cleanly
 from deepwell.cli.overrides import collect, split_folds, split_kinds, split_names
 
@@ -216,6 +217,7 @@ def train(
         "decide.uncertainty": uncertainty,
     }
     settings = collect(config, options, set_)
+    require_data_to_train(data, settings, runs=runs, name=name)
     if overfit_batch:
         _overfit(data, settings)
         return

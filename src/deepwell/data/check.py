@@ -46,7 +46,10 @@ def check(table: Table, schema: Schema) -> tuple[str, ...]:
         notes += _check_target(table, column, is_only=len(schema.targets) == 1)
     if not schema.inputs:
         left = "; ".join(f"{c.name}: {c.reason}" for c in schema.columns if c.role != "target")
-        raise DataError(f"No input column is left to learn from ({left or 'only the target'}).")
+        raise DataError(
+            f"No input column is left to learn from ({left or 'only the target'}): add columns "
+            "that tell the rows apart, or let fewer be ignored."
+        )
     weight = schema.name_of("weight")
     if weight is not None:
         check_weights(weight, table[weight])

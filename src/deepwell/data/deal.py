@@ -93,7 +93,7 @@ def deal_by_time(
     if len(starts) < needed:
         raise SplitError(
             f"A split by time in {needed + 1} sides needs at least {needed + 1} different times. "
-            f"Found: {len(starts) + 1}."
+            f"Found: {len(starts) + 1}. Name another --time column, or leave it out."
         )
     ranks = np.zeros(len(times), dtype=np.int8)
     end = len(times)

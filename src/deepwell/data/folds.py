@@ -82,7 +82,10 @@ def folds(
     if count < 2:
         raise SplitError(f"Folds are at least 2. Got: {count}.")
     if count > len(table):
-        raise SplitError(f"{count} folds need at least {count} rows. Got: {len(table)}.")
+        raise SplitError(
+            f"{count} folds need at least {count} rows, and there are {len(table)} outside the "
+            f"test rows: ask for {len(table)} folds at the most."
+        )
     if schema.name_of("time") is not None or settings.method == "time":
         raise SplitError("Rows in time are not dealt to folds: the future would teach the past.")
     _require_groups(table, schema, settings, count)

@@ -231,6 +231,12 @@ def check_weights(name: str, column: Column) -> None:
     for wrong, what in ((values.is_null(), "has no value"), (values < 0, "is negative")):
         rows = wrong.fill_null(False).arg_true()
         if len(rows):
-            raise ColumnError(f'Weight column "{name}": row {rows[0] + 1} {what}.')
+            raise ColumnError(
+                f'Weight column "{name}": row {rows[0] + 1} {what}. A weight says how much a row '
+                "counts, 0 or more: correct the column, or leave --weight out."
+            )
     if len(values) and not values.sum():
-        raise ColumnError(f'Weight column "{name}": all weights are 0, so no row would count.')
+        raise ColumnError(
+            f'Weight column "{name}": all weights are 0, so no row would count. Correct the '
+            "column, or leave --weight out."
+        )

@@ -422,13 +422,15 @@ def _check_sizes(
         "time": "too many rows have the same time",
         "stratified": "most classes have too few rows for every side, or are copies of each other",
     }.get(method, "too many rows are copies of each other")
+    mend = f", or name another --{method}" if method in ("group", "time") else ""
     for name, rows, is_needed in zip(("train", "val", "test"), sides, needed, strict=True):
         if is_needed and len(rows) < min_rows:
             sizes = " / ".join(str(len(side)) for side in sides)
             what = "row" if len(rows) == 1 else "rows"
             raise SplitError(
                 f"Only {len(rows)} {what} would be in {name} (train / val / test: {sizes}), at "
-                f"least {min_rows} are needed: {why}."
+                f"least {min_rows} are needed: {why}. Add rows, change the shares "
+                f"(--set split.val=…, --set split.test=…){mend}."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, cast
@@ -24,6 +25,8 @@ MOST_POINTS = 150
 """Points of the curve of precision and recall."""
 ANSWER_METRICS = ("accuracy", "precision", "recall", "f1")
 PROBABILITY_METRICS = ("log_loss", "brier")
+RARE = 0.05
+"""Chance of a share so far from the promise that it counts as broken."""
 
 
 def judge_decision(
@@ -144,7 +147,8 @@ def _coverage(
             }
             for index, name in enumerate(task.targets)
         }
-        return {**found, "reached": share(inside.ravel(), settings.confidence), "parts": parts}
+        reached = share(inside.ravel(), settings.confidence)
+        return {**found, **_kept(conformal, reached), "parts": parts}
     sets = conformal.sets(after)
     inside, sizes = is_covered(sets, truth), sets.sum(axis=1)
     parts = {
@@ -157,11 +161,44 @@ def _coverage(
     }
     return {
         **found,
-        "reached": share(inside, settings.confidence),
+        **_kept(conformal, share(inside, settings.confidence)),
         "size": float(sizes.mean()),
         "single": float((sizes == 1).mean()),
         "parts": parts,
     }
+
+
+def _kept(conformal: Conformal | CrossConformal, reached: dict[str, Any]) -> dict[str, Any]:
+    """Return the share that was reached, and whether it is less than chance allows."""
+    inside = round(reached["value"] * reached["rows"])
+    is_short = falls_short(inside, reached["rows"], conformal.rows, conformal.coverage)
+    return {"reached": reached, "is_short": is_short}
+
+
+def falls_short(inside: int, rows: int, learned_from: int, promised: float) -> bool:
+    """Say whether fewer truths lie inside than two draws by chance allow.
+
+    The promise holds on average over the rows that it was learned from. With few of these the
+    share that one run reaches is another each time, besides what the rows that are scored add.
+
+    Args:
+        inside: Rows whose truth lies inside.
+        rows: All rows that are scored.
+        learned_from: Rows that the promise was learned from.
+        promised: Share of rows.
+
+    Reference:
+        Angelopoulos, Bates: Conformal Prediction, A Gentle Introduction (2023), section 3.2.
+
+    Example:
+        >>> falls_short(500, 586, 220, 0.9), falls_short(500, 586, 20_000, 0.9)
+        (False, True)
+    """
+    from scipy.stats import betabinom
+
+    outside = max(1, math.floor((learned_from + 1) * (1 - promised)))
+    within = max(1, learned_from + 1 - outside)
+    return float(betabinom.cdf(inside, rows, within, outside)) < RARE / 2
 
 
 def share(is_so: NDArray[np.bool_], confidence: float = 0.95) -> dict[str, Any]:

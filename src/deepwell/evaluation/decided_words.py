@@ -108,12 +108,31 @@ def _covered(coverage: Json | None) -> list[str]:
         f"Coverage: {percent(coverage['promised'], 0)} was promised, {_share(reached)} of "
         f"{plural(reached['rows'], 'truth')} lie inside{price}."
     ]
-    if is_number(reached.get("high")) and reached["high"] < coverage["promised"]:
-        lines[0] += " That falls short: these rows differ from the validation rows."
+    if shortfall := shortfall_words(coverage):
+        lines[0] += f" {shortfall[0].upper()}{shortfall[1:]}."
     if coverage.get("per_class") or (not is_classes and len(coverage["parts"]) > 1):
         each = [f"{name} {_share(one)}" for name, one in coverage["parts"].items()]
         lines.append(f"Coverage of each: {', '.join(each)}.")
     return lines
+
+
+def shortfall_words(coverage: Json) -> str:
+    """Say that fewer truths lie inside than were promised, and why; "" where that is not so.
+
+    Example:
+        >>> few = {"promised": 0.9, "rows": 220, "reached": {"high": 0.88}, "is_short": False}
+        >>> shortfall_words(few)
+        'that is a little short, as it may be by chance where 220 rows taught the promise'
+    """
+    high, promised = coverage["reached"].get("high"), coverage["promised"]
+    if not is_number(high) or high >= promised:
+        return ""
+    if coverage.get("is_short", True):
+        return "that falls short: these rows differ from those that taught the promise"
+    return (
+        "that is a little short, as it may be by chance where "
+        f"{plural(coverage['rows'], 'row')} taught the promise"
+    )
 
 
 def _share(one: Mapping[str, Any]) -> str:

@@ -10,6 +10,9 @@ from markupsafe import Markup, escape
 
 from deepwell.evaluation.numerals import decimals_for, fixed, number
 
+SPAN = 1e4
+"""Ratio of the ends of an axis from which on one precision cannot show both."""
+
 Attribute = str | float | int
 
 
@@ -120,14 +123,28 @@ def tick_texts(ticks: Sequence[float]) -> list[str]:
     Example:
         >>> tick_texts([0.0, 0.25, 0.5]), tick_texts([0.0, 20000.0]), tick_texts([2e6, 2.5e6])
         (['0', '0.25', '0.5'], ['0', '20k'], ['2M', '2.5M'])
+        >>> tick_texts([1e-7, 1e-5, 1e-3, 0.1, 10.0])
+        ['10⁻⁷', '10⁻⁵', '0.001', '0.1', '10']
     """
     largest = max((abs(tick) for tick in ticks), default=0.0)
+    smallest = min((abs(tick) for tick in ticks if tick), default=largest)
+    if (
+        smallest <= 1.001 * largest / SPAN
+    ):  # on a logarithmic axis each value has a precision of its own
+        return [_power(tick) for tick in ticks]
     if largest >= 1e12 or largest < 1e-3:
         return [number(tick) for tick in ticks]
     for least, unit, letter in ((1e9, 1e9, "bn"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if largest >= least:
             return [f"{number(tick / unit)}{letter if tick else ''}" for tick in ticks]
     return [_bare(fixed(tick, max(decimals_for(largest, digits=6), 0))) for tick in ticks]
+
+
+def _power(tick: float) -> str:
+    """Write a value of a long logarithmic axis, powers of ten without a factor of one."""
+    if 1e-3 <= tick < 1e4:
+        return number(tick)
+    return number(tick) if tick >= 1e4 else number(tick, 1).removeprefix("1 × ")
 
 
 def _bare(text: str) -> str:

@@ -32,8 +32,8 @@ from deepwell.evaluation.record import Json, Record
 from deepwell.evaluation.story import confidence, date_text
 
 MOST_FINDINGS = 3
-_SCORE = re.compile(r" Its [^.]*? is [^ ].*$")
-"""The last sentence of a verdict, which repeats the score."""
+_SCORE = re.compile(r" Its [^.]*? is \S.*?\)\.(?= |$)")
+"""The sentence of a verdict that repeats the score with its interval."""
 
 
 def opening(record: Record) -> dict[str, Any]:

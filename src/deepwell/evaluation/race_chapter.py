@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from deepwell.evaluation.numerals import duration, metric_texts, percent, plural
+from deepwell.evaluation.numerals import duration, fixed, metric_texts, percent, plural
 from deepwell.evaluation.record import Json, Record
 from deepwell.evaluation.story import Chapter
 
@@ -16,6 +16,7 @@ class Competitor:
     Args:
         name: What it is.
         score: The metric that decides on held-out rows, "" if it was not finished.
+        loss: What ranks them, on the same rows, "" where that is the metric itself.
         seconds: Time that it took.
         share: Of the answers of the model that is kept.
         reason: Why it was left out or ended early.
@@ -24,6 +25,7 @@ class Competitor:
 
     name: str
     score: str
+    loss: str
     seconds: str
     share: str
     reason: str
@@ -38,6 +40,7 @@ def competitors(race: Json) -> list[Competitor]:
         Competitor(
             name=model["name"],
             score=_score(race, model["score"]),
+            loss=_loss(race, model["loss"]),
             seconds=duration(model["seconds"]) if model["seconds"] else "",
             share=percent(model["weight"], 0) if model["weight"] else "",
             reason=model["reason"],
@@ -45,6 +48,27 @@ def competitors(race: Json) -> list[Competitor]:
         )
         for model in [*sorted(done, key=lambda model: model["loss"]), *left_out]
     ]
+
+
+def _loss(race: Json, loss: float | None) -> str:
+    return fixed(loss, 4) if ranks_by_loss(race) and loss is not None else ""
+
+
+def ranks_by_loss(race: Json) -> bool:
+    """Say whether the loss, which ranks the models, is another number than the metric."""
+    return race["metric"] != "rmse" and len(race["models"]) > 1
+
+
+def how_ranked(race: Json) -> str:
+    """Say what ranks and mixes the models, "" where it is the metric itself."""
+    if not ranks_by_loss(race):
+        return ""
+    return "The loss ranks and mixes them: unlike a count of right answers, it sees small gains."
+
+
+def blend_loss(race: Json) -> str:
+    """Return the loss of the model that is kept, "" where it is not shown."""
+    return _loss(race, race.get("loss"))
 
 
 def where(race: Json) -> str:
@@ -75,6 +99,8 @@ def race_chapter(record: Record) -> Chapter | None:
         "where": where(race),
         "metric": race["title"],
         "models": competitors(race),
+        "ranking": how_ranked(race),
+        "blend_loss": blend_loss(race),
         "blend": blend_score(race) if is_blend(race) else "",
         "has_reasons": any(model["reason"] for model in race["models"]),
     }

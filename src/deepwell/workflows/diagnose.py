@@ -17,6 +17,7 @@ from deepwell.runs import RunFolder
 from deepwell.workflows.prepare import Say
 from deepwell.workflows.reopen import made_from, reopen
 from deepwell.workflows.retraining import Retraining, Stopped, Tell
+from deepwell.workflows.stand_in import strongest_alone
 
 
 def diagnose(
@@ -70,7 +71,15 @@ def diagnose(
             f"with `deepwell resume {run.path}`, or look at it as it is with --quick."
         )
     source, config = made_from(run, data, model=model, verb="diagnose")
-    prepared = reopen(run, source, config, model=model, say=say or _nothing)
+    say = say or _nothing
+    prepared = reopen(run, source, config, model=model, say=say)
+    prepared, stand_in = strongest_alone(run, prepared)
+    if stand_in:
+        say(
+            f"Several models competed for this run; {stand_in}, the one with the largest share of "
+            "the answer, is trained again in their place."
+        )
+        renew(run.path, {"stand_in": stand_in})
     retraining = Retraining(
         prepared,
         module=model,

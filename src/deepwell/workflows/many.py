@@ -41,6 +41,25 @@ def processes_to_start(settings: Mapping[str, Any]) -> int:
     return engine.devices if engine.devices > 1 and not are_several() else 0
 
 
+def refuse_sharding_alone(settings: Mapping[str, Any]) -> None:
+    """Refuse to divide the weights of a network among one process.
+
+    Raises:
+        ConfigError: strategy=fsdp was asked for, and there are no several processes.
+
+    Example:
+        >>> refuse_sharding_alone({"engine": {"strategy": "fsdp", "devices": 2}})
+    """
+    asked = settings.get("engine", {})
+    if not isinstance(asked, Mapping) or asked.get("strategy") != "fsdp" or are_several():
+        return
+    if asked.get("devices", 1) == 1:
+        raise ConfigError(
+            "strategy=fsdp divides the weights among several processes, and there is one: train "
+            "with --devices 2 or more, or leave strategy out."
+        )
+
+
 def run_in_processes(
     verb: str,
     arguments: Mapping[str, Any],

@@ -37,6 +37,7 @@ from deepwell.workflows.prepare import (
     prepare,
     readable_by_model,
     require_target,
+    size_words,
 )
 from deepwell.workflows.settings import TrainSettings
 
@@ -92,7 +93,7 @@ def prepare_mapped(
     _refuse_many(asked)
     _refuse_paths(seen.sample, asked)
     name = short_name(stream.path)
-    say(f"{name}: {seen.num_rows:,} rows, {len(seen.sample.names)} columns")
+    say(f"{name}: {size_words(seen.num_rows, len(seen.sample.names))}")
     schema = infer_schema(seen.sample, targets=targets, settings=asked.data)
     if not has_images(schema):
         refuse_without_pictures(asked.augment)

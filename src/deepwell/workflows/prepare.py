@@ -36,6 +36,7 @@ from deepwell.errors import ConfigError, ModelError, SplitError, TaskError, list
 from deepwell.evaluation import applicable, parse_success
 from deepwell.evaluation.asked import check_asked
 from deepwell.evaluation.leakage import Leak
+from deepwell.evaluation.numerals import plural
 from deepwell.evaluation.shift import Shift
 from deepwell.evaluation.slicing import check_columns
 from deepwell.models import resolve as resolve_model
@@ -125,7 +126,7 @@ def prepare(
     source = read(data, asked.data, target=asked.target)
     targets = asked.target or source.target or ()
     require_target(targets, source.table)
-    say(f"{source.name}: {len(source.table):,} rows, {len(source.table.names)} columns")
+    say(f"{source.name}: {size_words(len(source.table), len(source.table.names))}")
     schema = infer_schema(source.table, targets=targets, settings=asked.data)
     if not has_images(schema):
         refuse_without_pictures(asked.augment)
@@ -168,6 +169,16 @@ def prepare(
         notes=tuple(dict.fromkeys([*notes, *splits.notes])),
         audit=checked,
     )
+
+
+def size_words(rows: int, columns: int) -> str:
+    """Say how large a table is.
+
+    Example:
+        >>> size_words(1, 1), size_words(2930, 74)
+        ('1 row, 1 column', '2,930 rows, 74 columns')
+    """
+    return f"{plural(rows, 'row')}, {plural(columns, 'column')}"
 
 
 def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:

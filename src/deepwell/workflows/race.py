@@ -13,7 +13,6 @@ from typing import Any
 
 from deepwell.artifact import Predictor
 from deepwell.data import Table
-from deepwell.engine import FitResult
 from deepwell.evaluation.asked import primary_of
 from deepwell.evaluation.metrics import value_of
 from deepwell.evaluation.numerals import percent
@@ -189,6 +188,7 @@ def _finish(rounds: Rounds, contest: Contest, apart: Table | None, seconds: floa
     score = _score(contest, outputs, course.truth)
     verdict = _verdict(done, kept, score, contest)
     metric = primary_of(task, settings.evaluation)
+    told = _story(kept)
     facts = {
         "metric": metric.name,
         "title": metric.title,
@@ -196,8 +196,18 @@ def _finish(rounds: Rounds, contest: Contest, apart: Table | None, seconds: floa
         "rows": len(course.positions),
         "folds": len(course.parts),
         "where": course.words,
+        "loss": loss_of(task, outputs, course.truth, schema),
+        "shown": told.entrant.title,
     }
-    fit = replace(_story(kept), seconds=seconds, stopped=verdict, interrupted=rounds.is_stopped)
+    if told.fit is None:
+        raise KeyboardInterrupt
+    fit = replace(
+        told.fit,
+        best_epoch=None,
+        seconds=seconds,
+        stopped=verdict,
+        interrupted=rounds.is_stopped,
+    )
     learned = Learned(
         predictor,
         fit,
@@ -284,10 +294,7 @@ def _remark(done: list[Result], kept: list[Result], contest: Contest) -> str:
     return f"{said}; the best network, {net.entrant.title}, reached {_amount(net.score, contest)}."
 
 
-def _story(kept: list[Result]) -> FitResult:
-    """Return the training of the best network that is kept, as the story of the run."""
+def _story(kept: list[Result]) -> Result:
+    """Return the best network that is kept: its training is the story of the run."""
     networks = [r for r in kept if r.fit is not None and r.fit.history]
-    best = min(networks or kept, key=lambda result: result.loss or 0.0)
-    if best.fit is None:
-        raise KeyboardInterrupt
-    return replace(best.fit, best_epoch=None)
+    return min(networks or kept, key=lambda result: result.loss or 0.0)

@@ -14,7 +14,13 @@ from deepwell.runs import RunFolder
 from deepwell.workflows.find import find, refuse_unfindable
 from deepwell.workflows.finish import TrainResult
 from deepwell.workflows.look import look
-from deepwell.workflows.many import new_run, processes_to_start, require_one_model, run_in_processes
+from deepwell.workflows.many import (
+    new_run,
+    processes_to_start,
+    refuse_sharding_alone,
+    require_one_model,
+    run_in_processes,
+)
 from deepwell.workflows.mapped import prepare_as_asked
 from deepwell.workflows.prepare import Say
 from deepwell.workflows.run import describe, execute
@@ -71,6 +77,7 @@ def train(
         overrides = merge(overrides, {"model": {"name": model}})
     refuse_unfindable(overrides)
     devices = processes_to_start(overrides)
+    refuse_sharding_alone(overrides)
     if devices:
         RunFolder.check_place(Path(runs), name)
         return run_in_processes(

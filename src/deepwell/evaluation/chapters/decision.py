@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepwell.evaluation.chapters.calibration import calibration_axes
+from deepwell.evaluation.decided_words import shortfall_words
 from deepwell.evaluation.decision_figures import precision_and_recall, reliability_pair
 from deepwell.evaluation.metrics import METRICS
 from deepwell.evaluation.numerals import MISSING, THIN, count, is_number, number, percent, shortened
@@ -101,11 +102,10 @@ def _coverage(record: Record, coverage: Json | None) -> dict[str, Any] | None:
     if is_classes or len(parts) > 1:
         overall = {**coverage["reached"], "size": coverage.get("size")}
         rows.insert(0, _covered("All test rows", overall, is_classes))
-    low, high = coverage["reached"]["low"], coverage["reached"]["high"]
-    promised = coverage["promised"]
+    low, promised = coverage["reached"]["low"], coverage["promised"]
     words = "The test rows keep the promise"
-    if high < promised:
-        words = "The test rows fall short of the promise: they differ from the validation rows"
+    if shortfall := shortfall_words(coverage):
+        words = f"Of the test rows fewer lie inside: {shortfall}"
     elif low > promised:
         words = "The test rows exceed the promise"
     single = coverage.get("single")

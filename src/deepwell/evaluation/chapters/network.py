@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepwell.evaluation.contest import noun
-from deepwell.evaluation.numerals import count, is_number, number
+from deepwell.evaluation.numerals import count, is_number, number, percent
 from deepwell.evaluation.record import Record
 from deepwell.evaluation.story import Chapter
 
@@ -37,10 +37,26 @@ def network_chapter(record: Record) -> Chapter | None:
         if is_number(total) and is_number(trainable) and trainable < total
         else "",
         "settings": [
-            (key, _setting(value)) for key, value in (layers.get("settings") or {}).items()
+            (key, _members(value) if key == "members" else _setting(value))
+            for key, value in (layers.get("settings") or {}).items()
         ],
     }
     return Chapter("network", f"The {noun(record)}", view)
+
+
+def _members(members: Any) -> str:
+    """Say which models answer together and what share each architecture has; layers.json has all.
+
+    Example:
+        >>> _members([{"name": "mlp", "weight": 0.25}, {"name": "mlp", "weight": 0.75}])
+        '2 mlp (100\u202f%)'
+    """
+    shares: dict[str, list[float]] = {}
+    for member in members:
+        shares.setdefault(str(member["name"]), []).append(float(member["weight"]))
+    return ", ".join(
+        f"{len(found)} {name} ({percent(sum(found), 0)})" for name, found in shares.items()
+    )
 
 
 def _shape(shape: Any) -> str:

@@ -14,6 +14,7 @@ PART_PURPOSES = {
     "val": "choose the best epoch",
     "test": "looked at once, at the end",
 }
+RACE_PURPOSE = "choose between the models"
 
 
 def split_chapter(record: Record) -> Chapter | None:
@@ -32,7 +33,7 @@ def split_chapter(record: Record) -> Chapter | None:
                 "title": PARTS[name],
                 "rows": count(amount),
                 "share": percent(amount / total),
-                "purpose": PART_PURPOSES[name],
+                "purpose": RACE_PURPOSE if name == "val" and record.race else PART_PURPOSES[name],
             }
             for name, amount in rows.items()
         ],

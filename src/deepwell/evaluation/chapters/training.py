@@ -31,10 +31,25 @@ def training_chapter(record: Record) -> Chapter | None:
     view = {
         "figures": [figure for figure in figures if figure],
         "facts": _training_facts(record, epochs, best),
-        "reading": _reading(epochs, best),
+        "reading": " ".join(filter(None, [_whose(record), _reading(epochs, best)])),
         "notes": record.notes[:MOST_NOTES],
     }
     return Chapter("training", "How it learned", view)
+
+
+def _whose(record: Record) -> str:
+    """Say which of several trainings is shown, "" if there was one."""
+    count_of_folds = record.race.get("folds") or record.folds.get("count") or 1
+    ensemble = record.setting("ensemble")
+    where = f" on the first of {count_of_folds} folds" if count_of_folds > 1 else ""
+    name = record.race.get("shown")
+    if name:
+        return f"This is the training of {name}{where}."
+    if where:
+        return f"This is the training{where}."
+    if is_number(ensemble) and ensemble > 1:
+        return f"This is the first of {count(ensemble)} trainings."
+    return ""
 
 
 def _started_chapter(record: Record) -> Chapter | None:

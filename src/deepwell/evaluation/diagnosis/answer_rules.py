@@ -26,10 +26,22 @@ def noise_floor(symptoms: Symptoms) -> Finding | None:
     others = [symptoms.error(name) for name in ("boosting", "linear")]
     known = [error.value for error in others if error is not None]
     if constant is not None and known and symptoms.outcome("constant") != "better":
-        if min(known) > (1 - ALIKE) * constant.value:
+        if min(known) > (1 - ALIKE) * constant.value and not _is_ranked(symptoms):
             return _all_noise(symptoms, min(known))
         return None
     return _by_repeats(symptoms) or _by_agreement(symptoms)
+
+
+def _is_ranked(symptoms: Symptoms) -> bool:
+    """Say whether a model puts classes in an order that is no chance, though few answers show it.
+
+    Where one class is rare, or test rows are few, the share of right answers may be that of the
+    guess, and the inputs tell a lot all the same.
+    """
+    evaluation = symptoms.record.evaluation
+    every = [evaluation.get("metrics") or {}, *(evaluation.get("baselines") or {}).values()]
+    lows = [(scores.get("roc_auc") or {}).get("low") for scores in every]
+    return any(is_number(low) and low > 0.5 for low in lows)
 
 
 def _all_noise(symptoms: Symptoms, best: float) -> Finding:
@@ -39,7 +51,7 @@ def _all_noise(symptoms: Symptoms, best: float) -> Finding:
         title="Nothing in these inputs tells the answer.",
         severity="warning",
         evidence=f"The {symptoms.metric_title} of the constant guess is "
-        f"{symptoms.told(constant.value if constant else 0)}, of the network "
+        f"{symptoms.told(constant.value if constant else 0)}, of the {symptoms.noun} "
         f"{symptoms.told(new.value if new else 0)}, of the best simple model "
         f"{symptoms.told(best)}: no model beats the guess.",
         cause="The target is noise as far as these columns go, or the columns that it depends on "
@@ -60,7 +72,7 @@ def _by_repeats(symptoms: Symptoms) -> Finding | None:
         severity="note",
         evidence=f"{plural(repeats['rows'], 'training row')} repeat the inputs of another one; "
         f"their answers differ so much that no model can do better than "
-        f"{symptoms.told(floor)} {symptoms.metric_title}. The network has "
+        f"{symptoms.told(floor)} {symptoms.metric_title}. The {symptoms.noun} has "
         f"{symptoms.told(new.value)}.",
         cause="The rest of the target does not depend on these inputs.",
         action="",
@@ -81,9 +93,9 @@ def _by_agreement(symptoms: Symptoms) -> Finding | None:
         name="noise_floor",
         title="The noise floor is probably reached.",
         severity="note",
-        evidence=f"Network, gradient boosting and linear model reach the same "
-        f"{symptoms.metric_title} ({told}), and the network has {symptoms.told(train.value)} on "
-        "its own training rows.",
+        evidence=f"{symptoms.noun.capitalize()}, gradient boosting and linear model reach the same "
+        f"{symptoms.metric_title} ({told}), and the {symptoms.noun} has "
+        f"{symptoms.told(train.value)} on its own training rows.",
         cause="Models so different seldom agree by chance: what is left is noise. New columns "
         "help, a larger network does not.",
         action=symptoms.diagnose(),
@@ -178,7 +190,7 @@ def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
             continue
         verb = "answer" if name == "boosting" else "answers"
         action = symptoms.diagnose() if name == "boosting" else symptoms.fresh("linear")
-        cause = "It is simpler as well: there is no reason to keep the network."
+        cause = f"It is simpler as well: there is no reason to keep the {symptoms.noun}."
         if name == "linear" and symptoms.model == "linear":
             cause = "It is the same model, solved exactly: the training has not come to its end."
             epochs = symptoms.setting("engine", "epochs", len(symptoms.epochs))
@@ -189,9 +201,9 @@ def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
                 title=f"{noun} {verb} these rows better.",
                 severity="warning",
                 evidence=f"The {symptoms.metric_title} is {symptoms.told(other.value)} against "
-                f"{symptoms.told(new.value)} of the network, beyond the interval.",
+                f"{symptoms.told(new.value)} of the {symptoms.noun}, beyond the interval.",
                 cause="Use scikit-learn's HistGradientBoosting for this question, unless you need "
-                "a network; the command measures what holds the network back."
+                f"a {symptoms.noun}; the command measures what holds the {symptoms.noun} back."
                 if name == "boosting"
                 else cause,
                 action=action,
@@ -222,7 +234,7 @@ def forgotten_class(symptoms: Symptoms) -> Finding | None:
         title=f'The rare class "{label}" is hardly ever found.',
         severity="warning",
         evidence=f"Of {plural(size, 'test row')} of this class ({percent(size / total)} of all) "
-        f"the network finds {hits}.",
+        f"the {symptoms.noun} finds {hits}.",
         cause="With so few rows it pays to answer another class each time.",
         action=symptoms.retrain(task__class_weight="balanced"),
     )
@@ -263,6 +275,6 @@ def few_rows(symptoms: Symptoms) -> Finding | None:
         title="There are few rows to learn from.",
         severity="note",
         evidence=f"{plural(rows, 'training row')}.",
-        cause="Networks are hungry; the command measures what more rows would bring.",
+        cause="Few rows make any answer unsure; the command measures what more rows would bring.",
         action=symptoms.diagnose(),
     )

@@ -8,12 +8,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from deepwell.evaluation.contest import noun
 from deepwell.evaluation.diagnosis.figures import error_bar, flow_figure, growth_figure
 from deepwell.evaluation.diagnosis.finding import SEVERITIES, Finding
 from deepwell.evaluation.diagnosis.symptoms import Symptoms
-from deepwell.evaluation.numerals import count, percent, shortened
+from deepwell.evaluation.numerals import percent, plural, shortened
 from deepwell.evaluation.record import Json, Record
-from deepwell.evaluation.story import Chapter
+from deepwell.evaluation.story import PARTS, Chapter
 
 MOST_SUSPECTS = 30
 WORDS = {"problem": "Problem", "warning": "Warning", "note": "Note"}
@@ -29,7 +30,7 @@ def diagnosis_chapter(record: Record) -> Chapter | None:
         "findings": [_shown(finding) for finding in findings],
         "summary": _summary(findings),
         "figures": _figures(symptoms, findings),
-        "suspects": _suspects(symptoms.measured.get("labels") or {}),
+        "suspects": _suspects(record, symptoms.measured.get("labels") or {}),
         "steps": next_commands(symptoms),
     }
     return Chapter("diagnosis", "What is wrong, and what next", view)
@@ -68,7 +69,7 @@ def _figures(symptoms: Symptoms, findings: Sequence[Finding]) -> list[Markup]:
     return figures
 
 
-def _suspects(labels: Json) -> dict[str, Any] | None:
+def _suspects(record: Record, labels: Json) -> dict[str, Any] | None:
     found = labels.get("suspects") or []
     if not found:
         return None
@@ -76,14 +77,15 @@ def _suspects(labels: Json) -> dict[str, Any] | None:
         "rows": [
             {
                 "id": str(one["id"]),
-                "side": str(one["side"]),
+                "side": PARTS.get(str(one["side"]), str(one["side"])),
                 "given": shortened(one["given"], 60),
                 "likely": shortened(one["likely"], 60),
-                "probability": percent(one["probability"], 0),
+                "probability": percent(one["probability"], 1 if one["probability"] >= 0.995 else 0),
             }
             for one in found[:MOST_SUSPECTS]
         ],
-        "found": count(labels["found"]),
+        "whose": f"{noun(record).capitalize()}s",
+        "found": plural(labels["found"], "row"),
         "is_cut": labels["found"] > MOST_SUSPECTS,
         "num_shown": min(len(found), MOST_SUSPECTS),
     }

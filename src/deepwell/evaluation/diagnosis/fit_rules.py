@@ -48,8 +48,9 @@ def overfitting(symptoms: Symptoms) -> Finding | None:
 
 def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
     rows, weights = symptoms.rows("train"), symptoms.record.layers.get("parameters")
+    is_grown = symptoms.noun == "model"
     sizes = f"{plural(rows, 'training row')}"
-    if is_number(weights):
+    if is_number(weights) and not is_grown:
         sizes = f"{plural(weights, 'weight')} and {sizes}"
     changes: dict[str, Any] = {}
     dropout = symptoms.setting("model", "dropout")
@@ -59,12 +60,12 @@ def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
     changes["engine__weight_decay"] = min(0.5, max(0.1, 3 * (decay if is_number(decay) else 0)))
     return Finding(
         name="overfitting",
-        title="The network knows its training rows by heart.",
+        title=f"The {symptoms.noun} knows its training rows by heart.",
         severity=severity,
         evidence=evidence,
         cause=f"It is large for what it can learn from: {sizes}. More rows, more regularisation "
-        "or a smaller network close the gap.",
-        action=symptoms.retrain(**changes),
+        f"or a smaller {symptoms.noun} close the gap.",
+        action=symptoms.retrain_trees(is_larger=False) if is_grown else symptoms.retrain(**changes),
     )
 
 
@@ -108,6 +109,8 @@ def underfitting(symptoms: Symptoms) -> Finding | None:
     if not found:
         return None
     best = min(found, key=lambda name: found[name].value)
+    if symptoms.model == best == "linear":
+        return None  # the same model solved exactly: it is not too weak, but not trained to its end
     is_blind = train.value > 0.9 * constant.value and found[best].value < 0.8 * constant.value
     is_behind = symptoms.outcome(best) == "worse" and train.value > 1.1 * found[best].value
     if not (is_blind or is_behind):
@@ -115,7 +118,7 @@ def underfitting(symptoms: Symptoms) -> Finding | None:
     noun = {"boosting": "gradient boosting", "linear": "a linear model"}[best]
     return Finding(
         name="underfitting",
-        title="The network is too weak for this question, or held back.",
+        title=f"The {symptoms.noun} is too weak for this question, or held back.",
         severity="problem" if is_blind else "warning",
         evidence=f"Even on its own training rows its {symptoms.metric_title} is only "
         f"{symptoms.told(train.value)}; {noun} reaches {symptoms.told(found[best].value)} on rows "
@@ -126,12 +129,16 @@ def underfitting(symptoms: Symptoms) -> Finding | None:
 
 
 def _why_weak(symptoms: Symptoms) -> str:
+    if symptoms.noun == "model":
+        return "Too few or too small trees, or too little time for the models that competed."
     if symptoms.model in ("linear", "perceptron"):
         return "A linear model cannot bend: what the answer depends on is not a weighted sum."
     return "Too few units or layers, too strong regularisation, or too few steps."
 
 
 def _stronger(symptoms: Symptoms) -> str:
+    if symptoms.noun == "model":
+        return symptoms.retrain_trees(is_larger=True)
     if symptoms.model in ("linear", "perceptron"):
         return symptoms.fresh("cnn" if symptoms.has_images else "mlp")
     if symptoms.has_images and not symptoms.model.startswith("resnet"):
@@ -161,10 +168,25 @@ def unconverged(symptoms: Symptoms) -> Finding | None:
         name="unconverged",
         title="The training ended while the network was still getting better.",
         severity="warning" if share >= STILL_FALLING else "note",
-        evidence=f"The last {plural(last, 'epoch')} of {len(losses)} brought {percent(share, 0)} "
-        f"of the whole fall of the {rows} loss (from {number(losses[0])} to {number(losses[-1])}).",
+        evidence=_late_fall(losses, last, rows),
         cause="Too few epochs.",
         action=symptoms.retrain(**changes),
+    )
+
+
+def _late_fall(losses: list[float], last: int, rows: str) -> str:
+    """Say how much of the fall of the loss came at the end."""
+    when = "The last epoch" if last == 1 else f"The last {last} epochs"
+    first, before, end = (number(loss) for loss in (losses[0], losses[-1 - last], losses[-1]))
+    share = (losses[-1 - last] - losses[-1]) / (losses[0] - losses[-1])
+    if share > 1:
+        return (
+            f"{when} of {len(losses)} brought the {rows} loss from {before} to {end}; before, it "
+            f"was higher than after the first epoch ({first})."
+        )
+    return (
+        f"{when} of {len(losses)} brought {percent(share, 0)} of the whole fall of the {rows} "
+        f"loss (from {first} to {end})."
     )
 
 

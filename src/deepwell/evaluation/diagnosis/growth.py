@@ -177,13 +177,14 @@ def more_data(symptoms: Symptoms) -> Finding | None:
         "more_data" if is_gain else "more_data_unsure" if gain >= WORTHWHILE else "enough_data"
     )
     title, cause = _VERDICTS[verdict]
+    cause = cause.replace("another network", f"another {symptoms.noun}")
     return Finding(
         name=verdict,
         title=title,
         severity="note",
         evidence=f"Twice the rows would bring {name} from {symptoms.told(now['error'])} to about "
         f"{told[0]}, four times the rows to about {told[1]}: extrapolated from {sizes}, "
-        f"{curve['repetitions']} times each.",
+        f"{curve['repetitions']} times each.{symptoms.measured_on}",
         cause=cause,
     )
 

@@ -122,6 +122,16 @@ def suspects_json(unseen: Unseen, labels: tuple[str, ...]) -> dict[str, Any] | N
     }
 
 
+def sureness(probability: float) -> str:
+    """Write the probability of a suspect; it is never rounded up to certainty.
+
+    Example:
+        >>> sureness(0.958), sureness(0.9996)
+        ('96\u202f%', 'more than 99\u202f%')
+    """
+    return f"more than {percent(0.99, 0)}" if probability >= 0.995 else percent(probability, 0)
+
+
 def label_noise(symptoms: Symptoms) -> Finding | None:
     """Find labels that are probably wrong."""
     labels = symptoms.measured.get("labels") or {}
@@ -129,17 +139,17 @@ def label_noise(symptoms: Symptoms) -> Finding | None:
     if not found or not rows:
         return None
     share, first = found / rows, labels["suspects"][0]
-    has_train = "train" in labels["rows"]
+    has_train, what = "train" in labels["rows"], symptoms.noun
     return Finding(
         name="label_noise",
         title="Some labels are probably wrong."
         if share >= NOISY
         else f"{plural(found, 'label')} may be wrong.",
         severity="warning" if share >= NOISY else "note",
-        evidence=f"{plural(found, 'row')} of {rows:,} that the network had not learned from "
-        f"({percent(share)}) contradict it where it is as sure as usual. The first: row "
-        f'{first["id"]} is labelled "{first["given"]}", the network says "{first["likely"]}" with '
-        f"{percent(first['probability'], 0)}.",
+        evidence=f"{plural(found, 'row')} of {rows:,} that the {what} had not learned from "
+        f"({percent(share)}) {'contradicts' if found == 1 else 'contradict'} it where it is as "
+        f'sure as usual. The first: row {first["id"]} is labelled "{first["given"]}", the {what} '
+        f'says "{first["likely"]}" with {sureness(first["probability"])}.',
         cause="Mistakes of whoever labelled, or rows that belong to two classes. Look at them "
         "before anything else; the list is in diagnosis.json and in the report.",
         action="" if has_train else symptoms.diagnose(),

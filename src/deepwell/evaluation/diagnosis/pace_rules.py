@@ -11,6 +11,8 @@ from deepwell.evaluation.record import Json
 
 WILD_UPDATE = 0.1
 """Change of the weights in one step over their size: a tenth and more is no small step."""
+UPROOTED = 0.5
+"""The same of the very first step, which a schedule may begin small, never large."""
 TINY_UPDATE = 1e-4
 """Below this the weights hardly change in hundreds of steps."""
 HARDLY_ANY_UPDATE = 1e-5
@@ -27,9 +29,13 @@ def rate_too_high(symptoms: Symptoms) -> Finding | None:
     jumps, worst = _jumps(symptoms)
     updates = typical_updates(symptoms)
     peak = max(updates, default=0.0)
+    start = max(
+        (median(layers_of(look)) for look in symptoms.looks[:1] if layers_of(look)), default=0
+    )
     # a network of one layer may have its best weights near zero: any step is large there
     is_deep = any(len(layers_of(look)) > 1 for look in symptoms.looks)
-    is_lost = is_deep and peak > WILD_UPDATE and _learned_nothing(symptoms)
+    is_wild = peak > WILD_UPDATE or start > UPROOTED
+    is_lost = is_deep and is_wild and _learned_nothing(symptoms)
     is_jumping = jumps >= 3 or (jumps >= 1 and peak > WILD_UPDATE) or worst > 10
     died = _died(symptoms)
     if not (broken or is_lost or is_jumping or died):
@@ -40,9 +46,10 @@ def rate_too_high(symptoms: Symptoms) -> Finding | None:
             f"In {plural(jumps, 'epoch')} of {len(symptoms.epochs)} the loss was at least "
             f"{number(SPIKE)} times its lowest value before, at the worst {number(worst, 2)} times."
         )
-    if peak > WILD_UPDATE:
+    if is_wild:
+        when = "the first" if start > peak else "one"
         evidence.append(
-            f"In one step the weights changed by {percent(peak, 0)} of their size; "
+            f"In {when} step the weights changed by {percent(max(peak, start), 0)} of their size; "
             "0.1 to 1\u202f% is usual."
         )
     if died:
@@ -57,8 +64,15 @@ def rate_too_high(symptoms: Symptoms) -> Finding | None:
         evidence=" ".join(evidence),
         cause="Steps so large jump over the low places of the loss instead of going down."
         + (f" The rate is {number(rate, 3)}." if rate else ""),
-        action=symptoms.retrain(engine__learning_rate=(rate or 1e-3) / 10, engine__clip_norm=1.0),
+        action=symptoms.retrain(
+            engine__learning_rate=_lowered(rate or 1e-3, max(peak, start)), engine__clip_norm=1.0
+        ),
     )
+
+
+def _lowered(rate: float, peak: float) -> float:
+    """Return a tenth of a rate, or less: one that changes the weights by about 1 % a step."""
+    return float(f"{rate / max(10.0, peak / 0.01):.2g}")
 
 
 def _died(symptoms: Symptoms) -> str:

@@ -86,24 +86,24 @@ def bias_and_variance(symptoms: Symptoms) -> Finding | None:
         return None
     share = parts["variance"] / error
     is_squared = parts.get("kind") == "squared"
-    is_large = share >= LARGE
+    is_large, what = share >= LARGE, symptoms.noun
     return Finding(
         name="variance" if is_large else "bias",
-        title="Much of the error is variance: networks trained on other rows answer otherwise."
+        title=f"Much of the error is variance: {what}s trained on other rows answer otherwise."
         if is_large
-        else "Most of the error is bias or noise: networks trained on other rows err alike.",
+        else f"Most of the error is bias or noise: {what}s trained on other rows err alike.",
         severity="note",
-        evidence=_parts(parts, share, is_squared),
-        cause="Averaging networks, more rows or more regularisation take variance away."
+        evidence=_parts(parts, share, is_squared, what) + symptoms.measured_on,
+        cause=f"Averaging {what}s, more rows or more regularisation take variance away."
         if is_large
-        else "A larger network, other inputs or longer training take bias away; nothing takes "
+        else f"A larger {what}, other inputs or longer training take bias away; nothing takes "
         "noise away.",
         action=_against(symptoms, is_large),
     )
 
 
-def _parts(parts: dict[str, Any], share: float, is_squared: bool) -> str:
-    networks = f"{parts['networks']} networks on resamples of the training rows"
+def _parts(parts: dict[str, Any], share: float, is_squared: bool, what: str) -> str:
+    networks = f"{parts['networks']} {what}s on resamples of the training rows"
     if is_squared:
         root = number(parts["error"] ** 0.5, 3)
         return (
@@ -112,12 +112,15 @@ def _parts(parts: dict[str, Any], share: float, is_squared: bool) -> str:
         )
     return (
         f"Of the answers of {networks} {percent(parts['error'])} are wrong: "
-        f"bias {percent(parts['bias'])}, variance {percent(parts['variance'])}, of which "
-        f"{percent(parts['luck'])} points hit the truth by luck."
+        f"{percent(parts['bias'])} where most of them err (bias), and "
+        f"{percent(parts['variance'])} where only a few do (variance); where most err, "
+        f"{percent(parts['luck'])} hit the truth by luck, which is taken off."
     )
 
 
 def _against(symptoms: Symptoms, is_large: bool) -> str:
+    if symptoms.noun == "model":
+        return symptoms.retrain_trees(is_larger=not is_large)
     if is_large:
         dropout = symptoms.setting("model", "dropout")
         if isinstance(dropout, int | float):

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from deepwell.evaluation.diagnosis.same_rows import settings_of_rows, words_of_rows
 from deepwell.evaluation.metrics import METRICS, Metric
 from deepwell.evaluation.numerals import is_number, percent
 from deepwell.evaluation.record import Json, Record
-from deepwell.evaluation.verdict import amount
+from deepwell.evaluation.verdict import amount, what_is
+
+TREES = "boosted_trees"
+"""The model of the catalog that is grown, not trained by gradients."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,17 @@ class Symptoms:
         return str(self.config.get("model", {}).get("name") or self.record.layers.get("model", ""))
 
     @property
+    def noun(self) -> str:
+        """What was trained: "network", or "model" for trees and for several models together."""
+        return what_is(str(self.record.layers.get("model") or self.model))
+
+    @property
+    def measured_on(self) -> str:
+        """A sentence on which of several models was trained again for the diagnosis, or ""."""
+        name = self.measured.get("stand_in")
+        return f" It was measured on {name} alone, which has the largest share." if name else ""
+
+    @property
     def has_images(self) -> bool:
         """Whether an input is a picture."""
         return any(c.kind == "image" and c.role == "input" for c in self.record.columns)
@@ -168,15 +183,33 @@ class Symptoms:
             words += ["--set", f"{name}={_plain(value)}"]
         return shlex.join(words)
 
+    def retrain_trees(self, *, is_larger: bool) -> str:
+        """Return the command that grows larger or smaller trees; models that compete get time."""
+        if self.model != TREES:
+            limit = self.config.get("time_limit")
+            return self.retrain(time_limit=round(2 * limit) if is_number(limit) else 200)
+        leaves = self.setting("model", "max_leaves", 31)
+        rows = self.setting("model", "min_leaf_rows", 20)
+        if is_larger:
+            return self.retrain(
+                model__max_leaves=2 * leaves + 1, model__min_leaf_rows=max(1, rows // 2)
+            )
+        return self.retrain(
+            model__max_leaves=max(4, leaves // 2), model__min_leaf_rows=2 * rows, model__l2=1.0
+        )
+
     def fresh(self, model: str) -> str:
-        """Return the command that trains another architecture with its own defaults."""
+        """Return the command that trains another architecture, with its defaults, on these rows."""
         path = (self.record.manifest.get("data") or {}).get("path")
         targets = self.record.targets
         if path is None:
             names = targets[0] if len(targets) == 1 else targets
-            return f'deepwell.train(data, target={names!r}, model="{model}")'
+            rows = settings_of_rows(self.config)
+            more = f", settings={rows}" if rows else ""
+            return f'deepwell.train(data, target={names!r}, model="{model}"{more})'
         target = ["--target", ",".join(targets)] if targets else []
-        return shlex.join(["deepwell", "train", str(path), *target, "--model", model])
+        rows = words_of_rows(self.config)
+        return shlex.join(["deepwell", "train", str(path), *target, "--model", model, *rows])
 
     def inspect(self) -> str:
         """Return the command that shows what is in the columns."""

@@ -91,7 +91,7 @@ def _share(text: str) -> float | None:
 def _between(text: str, value: float) -> float:
     if not 0 < value < 1:
         raise ConfigError(
-            f'The threshold "{text}" must lie between 0 and 1'
+            f'The threshold "{text}" must lie between 0 and 1, without the ends'
             + (f": for {value:g} percent write {value:g}%." if 1 < value < 100 else ".")
         )
     return value
