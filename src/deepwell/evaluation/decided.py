@@ -16,10 +16,12 @@ from deepwell.evaluation.scored import Scored
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.tasks.base import Task
 from deepwell.tasks.decisions import Conformal, CrossConformal, Decision
-from deepwell.tasks.decisions.conformal import is_covered
+from deepwell.tasks.decisions.conformal import is_covered, luck_of_so_few
 from deepwell.tasks.decisions.thresholds import sweep
 from deepwell.types import Predictions
 
+UNLIKELY = 0.025
+"""What is seldomer is no chance."""
 MOST_POINTS = 150
 """Points of the curve of precision and recall."""
 ANSWER_METRICS = ("accuracy", "precision", "recall", "f1")
@@ -144,7 +146,10 @@ def _coverage(
             }
             for index, name in enumerate(task.targets)
         }
-        return {**found, "reached": share(inside.ravel(), settings.confidence), "parts": parts}
+        reached = share(inside.ravel(), settings.confidence)
+        # answers to one row are alike, so each target is looked at by itself
+        found["is_short"] = any(_is_short(one, conformal, len(parts)) for one in parts.values())
+        return {**found, "reached": reached, "parts": parts}
     sets = conformal.sets(after)
     inside, sizes = is_covered(sets, truth), sets.sum(axis=1)
     parts = {
@@ -155,13 +160,30 @@ def _coverage(
         for index, label in enumerate(task.labels)
         if (truth == index).any()
     }
+    reached = share(inside, settings.confidence)
+    found["is_short"] = _is_short(reached, conformal, 1)
     return {
         **found,
-        "reached": share(inside, settings.confidence),
+        "reached": reached,
         "size": float(sizes.mean()),
         "single": float((sizes == 1).mean()),
         "parts": parts,
     }
+
+
+def _is_short(
+    reached: Mapping[str, Any], conformal: Conformal | CrossConformal, looks: int
+) -> bool:
+    """Say whether too few truths lie inside for it to be chance.
+
+    Both are counted: which rows were held apart, and which are scored. What folds promise for
+    certain is less than what they reach in practice.
+    """
+    if isinstance(conformal, CrossConformal):
+        return reached["high"] < 2 * conformal.coverage - 1
+    inside = round(reached["value"] * reached["rows"])
+    luck = luck_of_so_few(inside, reached["rows"], conformal.rows, conformal.coverage)
+    return luck < UNLIKELY / looks
 
 
 def share(is_so: NDArray[np.bool_], confidence: float = 0.95) -> dict[str, Any]:

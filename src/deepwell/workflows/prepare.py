@@ -44,6 +44,7 @@ from deepwell.nn.augment.settings import refuse_without_pictures
 from deepwell.runs.folder import SplitName
 from deepwell.tasks import Formulation, Task, formulate
 from deepwell.tasks.decisions import check_decision, check_uncertainty, needs_rows
+from deepwell.workflows.forewarn import forewarn
 from deepwell.workflows.plan import has_images, resolve
 from deepwell.workflows.portfolio import is_race
 from deepwell.workflows.settings import TrainSettings
@@ -156,6 +157,8 @@ def prepare(
     check_decision(resolved.decide, task)
     if not len(val):
         needs_rows(resolved.decide)
+    for warning in forewarn(resolved, overrides, task=task, schema=schema, train=train, val=val):
+        say(warning)
     return Prepared(
         settings=resolved,
         source=source,

@@ -14,6 +14,7 @@ from deepwell.data import Table
 from deepwell.engine import FitResult
 from deepwell.errors import ConfigError
 from deepwell.tasks import Regression, Task
+from deepwell.tasks.classification import Classification
 from deepwell.workflows.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -58,11 +59,7 @@ def grow_trees(
         grow_logarithms,
     )
 
-    if settings.task.loss not in ("auto", "mse", "cross_entropy"):
-        raise ConfigError(
-            f'boosted_trees knows squared error and cross-entropy. Got: loss="{settings.task.loss}"'
-            ": choose another --model, or leave the loss out."
-        )
+    check_for_trees(settings)
     began = time.perf_counter()
     options = BoostedTreesSettings.model_validate(settings.model.options)
     rows = _rows(predictor, train), _rows(predictor, val) if len(val) else None
@@ -96,6 +93,23 @@ def grow_trees(
     return filled, result
 
 
+def check_for_trees(settings: TrainSettings) -> None:
+    """Refuse what is asked of the loss and trees do not have.
+
+    Raises:
+        ConfigError: The loss is none that trees are grown for, or its targets are smoothed.
+    """
+    if settings.task.loss not in ("auto", "mse", "cross_entropy"):
+        raise ConfigError(
+            f'boosted_trees knows squared error and cross-entropy. Got: loss="{settings.task.loss}"'
+            ": choose another --model, or leave the loss out."
+        )
+    if settings.task.label_smoothing:
+        raise ConfigError(
+            "boosted_trees has no label_smoothing: choose another --model, or leave it out."
+        )
+
+
 def _zero(task: Task) -> NDArray[np.float64]:
     """Return where zero lies among the standardised targets.
 
@@ -114,4 +128,14 @@ def _rows(
     inputs = np.concatenate([block.astype(np.float32) for block in blocks], axis=1)
     name = predictor.schema.name_of("weight")
     weight = None if name is None else table.series(name).to_numpy().astype(np.float64)
-    return inputs, predictor.task.encode(table), weight
+    return inputs, predictor.task.encode(table), _with_classes(predictor.task, table, weight)
+
+
+def _with_classes(
+    task: Task, table: Table, weight: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return weight × weight of the class, (rows,), as the loss of a network has it."""
+    if not isinstance(task, Classification) or task.weights is None:
+        return weight
+    of_class = np.array(task.weights)[task.truth(table)]
+    return of_class if weight is None else of_class * weight

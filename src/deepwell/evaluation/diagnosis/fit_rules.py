@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from deepwell.evaluation.diagnosis import tree_advice as trees
 from deepwell.evaluation.diagnosis.finding import Finding
 from deepwell.evaluation.diagnosis.symptoms import Score, Symptoms
 from deepwell.evaluation.numerals import is_number, number, percent, plural
@@ -47,6 +48,8 @@ def overfitting(symptoms: Symptoms) -> Finding | None:
 
 
 def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
+    if symptoms.is_trees:
+        return _overfit_trees(symptoms, evidence)
     rows, weights = symptoms.rows("train"), symptoms.record.layers.get("parameters")
     sizes = f"{plural(rows, 'training row')}"
     if is_number(weights):
@@ -65,6 +68,21 @@ def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
         cause=f"It is large for what it can learn from: {sizes}. More rows, more regularisation "
         "or a smaller network close the gap.",
         action=symptoms.retrain(**changes),
+    )
+
+
+def _overfit_trees(symptoms: Symptoms, evidence: str) -> Finding:
+    """Tell the gap of trees. It is usual for them, so it is grave only where simpler models win."""
+    outcomes = [symptoms.outcome(name) for name in ("linear", "boosting", "constant")]
+    return Finding(
+        name="overfitting",
+        title="The trees know their training rows by heart.",
+        severity="warning" if "worse" in outcomes else "note",
+        evidence=evidence,
+        cause=f"They are fine for what they can learn from: {trees.sizes(symptoms)}. Boosted trees "
+        "always answer their own rows better; fewer leaves, more rows in each or a lower learning "
+        "rate make the gap smaller, and sometimes the error on new rows too.",
+        action=trees.smaller(symptoms),
     )
 
 
@@ -115,7 +133,7 @@ def underfitting(symptoms: Symptoms) -> Finding | None:
     noun = {"boosting": "gradient boosting", "linear": "a linear model"}[best]
     return Finding(
         name="underfitting",
-        title="The network is too weak for this question, or held back.",
+        title=f"The {symptoms.noun} is too weak for this question, or held back.",
         severity="problem" if is_blind else "warning",
         evidence=f"Even on its own training rows its {symptoms.metric_title} is only "
         f"{symptoms.told(train.value)}; {noun} reaches {symptoms.told(found[best].value)} on rows "
@@ -126,12 +144,16 @@ def underfitting(symptoms: Symptoms) -> Finding | None:
 
 
 def _why_weak(symptoms: Symptoms) -> str:
+    if symptoms.is_trees:
+        return f"Too few or too small trees: {trees.sizes(symptoms)}."
     if symptoms.model in ("linear", "perceptron"):
         return "A linear model cannot bend: what the answer depends on is not a weighted sum."
     return "Too few units or layers, too strong regularisation, or too few steps."
 
 
 def _stronger(symptoms: Symptoms) -> str:
+    if symptoms.is_trees:
+        return trees.larger(symptoms)
     if symptoms.model in ("linear", "perceptron"):
         return symptoms.fresh("cnn" if symptoms.has_images else "mlp")
     if symptoms.has_images and not symptoms.model.startswith("resnet"):

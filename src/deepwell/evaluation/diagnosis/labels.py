@@ -136,9 +136,10 @@ def label_noise(symptoms: Symptoms) -> Finding | None:
         if share >= NOISY
         else f"{plural(found, 'label')} may be wrong.",
         severity="warning" if share >= NOISY else "note",
-        evidence=f"{plural(found, 'row')} of {rows:,} that the network had not learned from "
-        f"({percent(share)}) contradict it where it is as sure as usual. The first: row "
-        f'{first["id"]} is labelled "{first["given"]}", the network says "{first["likely"]}" with '
+        evidence=f"{plural(found, 'row')} of {rows:,} that it had not learned from "
+        f"({percent(share)}) {'contradicts' if found == 1 else 'contradict'} the {symptoms.noun} "
+        f"where it is as sure as usual. The first: row {first['id']} is labelled "
+        f'"{first["given"]}", the {symptoms.noun} says "{first["likely"]}" with '
         f"{percent(first['probability'], 0)}.",
         cause="Mistakes of whoever labelled, or rows that belong to two classes. Look at them "
         "before anything else; the list is in diagnosis.json and in the report.",

@@ -12,7 +12,8 @@ from typing import Any
 from deepwell.evaluation.metrics import METRICS, Metric
 from deepwell.evaluation.numerals import is_number, percent
 from deepwell.evaluation.record import Json, Record
-from deepwell.evaluation.verdict import amount
+from deepwell.evaluation.verdict import amount, what_is
+from deepwell.models.catalog import MODELS
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,16 @@ class Symptoms:
     def model(self) -> str:
         """Name of the architecture."""
         return str(self.config.get("model", {}).get("name") or self.record.layers.get("model", ""))
+
+    @property
+    def is_trees(self) -> bool:
+        """Whether the run was asked for trees, which have no epochs, weights or units."""
+        return self.model in MODELS and MODELS[self.model].learner == "trees"
+
+    @property
+    def noun(self) -> str:
+        """What answers, in the middle of a sentence: network, or model where it is none."""
+        return "model" if self.record.race else what_is(self.model)
 
     @property
     def has_images(self) -> bool:
