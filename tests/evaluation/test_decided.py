@@ -124,10 +124,7 @@ def test_a_shortfall_is_told_as_what_it_is():
 def test_classes_without_the_promise_are_named(kind: str):
     one = coverage_of(380, 400, 150, kind)
     assert "(yes 50.0" in classes_below(one)
-    assert any(
-        "decide.per_class=true" in line
-        for line in decided_lines({"coverage": {**one, "size": 1.2}})
-    )
+    assert any("--per-class" in line for line in decided_lines({"coverage": {**one, "size": 1.2}}))
     assert classes_below({**one, "per_class": True}) == ""
 
 

@@ -127,7 +127,10 @@ def train(
     ] = None,
     cost: Annotated[
         str | None,
-        typer.Option(help="Of a false yes and a missed yes: 1,5.", rich_help_panel=ANSWERS),
+        typer.Option(
+            help="Of a false yes and a missed yes; of a unit too high and too low: 1,5.",
+            rich_help_panel=ANSWERS,
+        ),
     ] = None,
     calibrate: Annotated[
         str | None,
@@ -137,6 +140,12 @@ def train(
         float | None,
         typer.Option(help="Sets or intervals that hold the truth: 0.9.", rich_help_panel=ANSWERS),
     ] = None,
+    per_class: Annotated[
+        bool,
+        typer.Option(
+            "--per-class", help="Keep the coverage in each class.", rich_help_panel=ANSWERS
+        ),
+    ] = False,
     uncertainty: Annotated[
         str | None,
         typer.Option(
@@ -175,7 +184,9 @@ def train(
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Any setting: engine.weight_decay=0.1.", rich_help_panel=TRAINING
+            "--set",
+            help="Any setting of a run's config.toml: engine.weight_decay=0.1.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
 ) -> None:
@@ -213,6 +224,7 @@ def train(
         "decide.cost": cost,
         "decide.calibrate": calibrate,
         "decide.coverage": coverage,
+        "decide.per_class": per_class or None,
         "decide.uncertainty": uncertainty,
     }
     settings = collect(config, options, set_)

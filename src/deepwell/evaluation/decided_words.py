@@ -160,7 +160,7 @@ def classes_below(coverage: Json) -> str:
     more = f" and {len(below) - MOST_CLASSES} more" if len(below) > MOST_CLASSES else ""
     return (
         f"Not class by class ({', '.join(below[:MOST_CLASSES])}{more}): the promise is about all "
-        "rows together; --set decide.per_class=true makes it for each class."
+        "rows together; --per-class makes it for each class."
     )
 
 

@@ -116,7 +116,8 @@ def race(
     say(_opening(len(entrants), course, limit, lanes.size))
 
     def tell(result: Result) -> None:
-        say(_line(result, contest))
+        if is_race or result.is_out:
+            say(_line(result, contest))
 
     rounds = Rounds(contest, entrants, limit=limit, lanes=lanes, tell=tell)
     rounds.run()
