@@ -157,6 +157,19 @@ def test_what_was_decided_is_said_at_the_end_and_when_rows_are_scored_again(
         assert "mean width" in text
 
 
+def test_groups_of_a_named_column_are_shown(run_cli: RunCli, tmp_path: Path) -> None:
+    small_data.visitors().write_csv("v.csv")
+    asked = ("-t", "opened", "--fairness", "city", "--model", "linear", "--name", "r")
+    outcome = run_cli("train", "v.csv", *asked, *FAST)
+    assert outcome.code == 0, outcome.err
+    text = " ".join(outcome.out.split())
+    assert "Groups of city" in text
+    assert "True positive rate" in text
+    assert "city: Demographic parity" in text
+    scored = run_cli("evaluate", "runs/r", "v.csv")
+    assert "Calibration error (ECE)" in scored.out
+
+
 def test_report_is_written_again(run_cli: RunCli, tmp_path: Path, stored_run: TrainResult) -> None:
     run = small_data.copy_tree(stored_run.folder.path, tmp_path / "r")
     (run / "report.html").unlink()

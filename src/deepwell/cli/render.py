@@ -53,6 +53,7 @@ def shown_metrics() -> int:
 
 def show_result(run: Path, result: Mapping[str, Any]) -> None:
     """Print the net beside its baselines, and the verdict."""
+    from deepwell.cli.fairness_table import show_fairness
     from deepwell.evaluation.numerals import plural
     from deepwell.runs import RunFolder
 
@@ -63,6 +64,7 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     console.print(escape(result["verdict"]))
     _show_decided(evaluation)
     _show_success(result["success"])
+    show_fairness(evaluation.get("fairness"))
     _show_findings(evaluation)
     training = result["training"]
     done = f"{plural(training['epochs'], 'epoch')}, {plural(training['steps'], 'step')}"
@@ -163,6 +165,9 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
     table = grid("Metric", "Value", "95 % interval", numeric=(1,))
     for name, score in scores["metrics"].items():
         table.add_row(METRICS[name].title, *metric_texts(name, score))
+    error = (scores.get("calibration") or {}).get("error")
+    if error is not None:
+        table.add_row("Calibration error (ECE)", *metric_texts("accuracy", {"value": error}))
     console.print(f"{scores['rows']:,} rows, task {scores['task']}")
     console.print(table)
     _show_decided(scores)

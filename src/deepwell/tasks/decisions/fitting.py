@@ -153,13 +153,7 @@ def check_decision(settings: DecisionSettings, task: Task) -> None:
     rule = settings.rule
     if task.name == "regression":
         if settings.calibrate not in ("none", "auto") or rule.name != "auto":
-            asked = "calibrate" if rule.name == "auto" else "threshold"
-            over, under = ("1", "5") if settings.cost is None else _two_costs(settings.cost)
-            raise TaskError(
-                f"decide.{asked if settings.cost is None else 'cost'} is for classes, but the "
-                "target is a number. For errors that cost differently on the two sides: "
-                f"--set evaluation.cost_over={over} --set evaluation.cost_under={under}."
-            )
+            raise TaskError(_not_for_numbers(settings))
         if settings.per_class:
             raise TaskError("decide.per_class is for classes, but the target is a number.")
         return
@@ -183,9 +177,18 @@ def check_decision(settings: DecisionSettings, task: Task) -> None:
         )
 
 
-def _two_costs(cost: tuple[tuple[float, ...], ...]) -> tuple[str, str]:
-    """Return the costs of a false and of a missed yes, for a command."""
-    return f"{cost[0][-1]:g}", f"{cost[-1][0]:g}"
+def _not_for_numbers(settings: DecisionSettings) -> str:
+    """Say which decision about classes was asked of a number, and what there is for numbers."""
+    if settings.rule.name == "auto":
+        return (
+            "decide.calibrate is for classes, but the target is a number: leave it out. Intervals "
+            "that hold are had by --coverage 0.9."
+        )
+    asked = "threshold" if settings.cost is None else "cost"
+    return (
+        f"decide.{asked} is for classes, but the target is a number. For errors that cost "
+        "differently on the two sides use evaluation.cost_over and cost_under."
+    )
 
 
 def _calibrator(
