@@ -157,6 +157,18 @@ def test_what_was_decided_is_said_at_the_end_and_when_rows_are_scored_again(
         assert "mean width" in text
 
 
+def test_answers_are_shown_before_inputs_the_surest_facts_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "console", Console(width=200, highlight=False))
+    inputs = {"low": [7], "set_up": [8], "age": [30]}
+    answers = {"prediction": ["no"], "probability_no": [0.9], "probability_yes": [0.1]}
+    more = {"disagreement": [0.02], "set": ["no|yes"]}
+    render.show_frame(pl.DataFrame({**inputs, **answers, **more}))
+    heads = capsys.readouterr().out.split("\n")[1].split()
+    assert heads == ["prediction", "set", "disagreement", "probability_no", *inputs]
+
+
 def test_groups_of_a_named_column_are_shown(run_cli: RunCli, tmp_path: Path) -> None:
     small_data.visitors().write_csv("v.csv")
     asked = ("-t", "opened", "--fairness", "city", "--model", "linear", "--name", "r")
