@@ -36,6 +36,12 @@ def test_a_coverage_that_cannot_be_promised(tmp_path: Path) -> None:
     assert warned < place(heard, "Computes with") < place(heard, "No coverage is promised.")
 
 
+def test_a_coverage_of_a_rare_class(tmp_path: Path) -> None:
+    heard = said(tmp_path, "Central_Air", "linear", decide={"coverage": 0.8, "per_class": True})
+    place(heard, 'There will be no coverage: 80 % needs 4 validation rows of the class "N"')
+    place(heard, "No coverage is promised.")
+
+
 def test_one_that_can_is_not_warned_about(tmp_path: Path) -> None:
     heard = said(tmp_path, "price", "linear", decide={"coverage": 0.8})
     assert not any("There will be no coverage" in text for text in heard)

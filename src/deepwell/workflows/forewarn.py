@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from deepwell.data import Schema, Table
 from deepwell.errors import SplitError
 from deepwell.evaluation import EvaluationSettings
@@ -68,13 +70,17 @@ def _no_promise(settings: TrainSettings, task: Task, schema: Schema, val: Table)
         _, apart = hold_apart(val, task, schema, settings)
     except SplitError:
         return ""  # it is raised, with its reason, when the rows are needed
-    least = fewest_rows(coverage)
-    if apart is None or len(apart) >= least:
+    if apart is None:
+        return ""
+    least, rows, of_class = fewest_rows(coverage), len(apart), ""
+    if settings.decide.per_class:
+        counts = np.bincount(task.truth(apart), minlength=len(task.labels))
+        rows, of_class = int(counts.min()), f' of the class "{task.labels[int(counts.argmin())]}"'
+    if rows >= least:
         return ""
     return (
-        f"There will be no coverage: {100 * coverage:g} % needs {least:,} validation rows that are "
-        f"held apart, and of {len(val):,} that are {len(apart):,}. A larger split.val or --folds 5 "
-        "gives more."
+        f"There will be no coverage: {100 * coverage:g} % needs {least:,} validation rows{of_class} "
+        f"that are held apart, and there are {rows:,}. A larger split.val or --folds 5 gives more."
     )
 
 
