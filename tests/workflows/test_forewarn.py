@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 import small_data
 
@@ -12,11 +14,13 @@ import deepwell
 from deepwell.errors import ConfigError
 
 
-def said(folder: Path, target: str, model: str, **changes: Any) -> list[str]:
+def said(
+    folder: Path, target: str, model: str, rows: pl.DataFrame | None = None, **changes: Any
+) -> list[str]:
     """Return what a training says."""
     heard: list[str] = []
     deepwell.train(
-        small_data.houses(120),
+        small_data.houses(120) if rows is None else rows,
         target=target,
         model=model,
         runs=folder,
@@ -37,8 +41,10 @@ def test_a_coverage_that_cannot_be_promised(tmp_path: Path) -> None:
 
 
 def test_a_coverage_of_a_rare_class(tmp_path: Path) -> None:
-    heard = said(tmp_path, "Central_Air", "linear", decide={"coverage": 0.8, "per_class": True})
-    place(heard, 'There will be no coverage: 80 % needs 4 validation rows of the class "N"')
+    rows = pl.DataFrame({"x": np.arange(120.0), "y": ["no"] * 100 + ["yes"] * 20})
+    asked = {"coverage": 0.8, "per_class": True}
+    heard = said(tmp_path, "y", "linear", rows, decide=asked)
+    place(heard, 'There will be no coverage: 80 % needs 4 validation rows of the class "yes"')
     place(heard, "No coverage is promised.")
 
 
@@ -70,7 +76,8 @@ def test_errors_that_cost_differently_want_another_loss(tmp_path: Path) -> None:
 def test_trees_refuse_a_loss_of_networks_before_training(
     tmp_path: Path, task: dict[str, Any], words: str
 ) -> None:
-    target = "price" if "loss" in task else "Central_Air"
+    rows = pl.DataFrame({"x": np.arange(60.0), "y": ["no", "yes"] * 30, "price": np.arange(60.0)})
+    target = "price" if "loss" in task else "y"
     with pytest.raises(ConfigError, match=words):
-        said(tmp_path, target, "boosted_trees", task=task)
+        said(tmp_path, target, "boosted_trees", rows, task=task)
     assert list(tmp_path.iterdir()) == []

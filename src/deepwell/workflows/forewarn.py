@@ -79,8 +79,9 @@ def _no_promise(settings: TrainSettings, task: Task, schema: Schema, val: Table)
     if rows >= least:
         return ""
     return (
-        f"There will be no coverage: {100 * coverage:g} % needs {least:,} validation rows{of_class} "
-        f"that are held apart, and there are {rows:,}. A larger split.val or --folds 5 gives more."
+        f"There will be no coverage: {100 * coverage:g} % needs {least:,} validation rows"
+        f"{of_class} that are held apart, and there are {rows:,}. A larger split.val or --folds 5 "
+        "gives more."
     )
 
 
