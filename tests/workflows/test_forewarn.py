@@ -41,7 +41,8 @@ def test_a_coverage_that_cannot_be_promised(tmp_path: Path) -> None:
 
 
 def test_a_coverage_of_a_rare_class(tmp_path: Path) -> None:
-    rows = pl.DataFrame({"x": np.arange(120.0), "y": ["no"] * 100 + ["yes"] * 20})
+    x = np.random.default_rng(0).normal(size=120)
+    rows = pl.DataFrame({"x": x, "y": ["no"] * 100 + ["yes"] * 20})
     asked = {"coverage": 0.8, "per_class": True}
     heard = said(tmp_path, "y", "linear", rows, decide=asked)
     place(heard, 'There will be no coverage: 80 % needs 4 validation rows of the class "yes"')
@@ -76,7 +77,8 @@ def test_errors_that_cost_differently_want_another_loss(tmp_path: Path) -> None:
 def test_trees_refuse_a_loss_of_networks_before_training(
     tmp_path: Path, task: dict[str, Any], words: str
 ) -> None:
-    rows = pl.DataFrame({"x": np.arange(60.0), "y": ["no", "yes"] * 30, "price": np.arange(60.0)})
+    x, price = np.random.default_rng(0).normal(size=(2, 60))
+    rows = pl.DataFrame({"x": x, "y": ["no", "yes"] * 30, "price": price})
     target = "price" if "loss" in task else "y"
     with pytest.raises(ConfigError, match=words):
         said(tmp_path, target, "boosted_trees", rows, task=task)

@@ -36,7 +36,8 @@ def _table(column: Mapping[str, Any], metric: str) -> Any:
     rates = _rates(column)
     heads = [METRICS[metric].title, "95 % interval", *(rate["title"] for rate in rates)]
     name = shortened(column["column"], 30)
-    table = grid(f"Groups of {escape(name)}", "Rows", *heads, numeric=range(1, len(heads) + 2))
+    numeric = range(1, len(heads) + 2)
+    table = grid(f"Groups of {escape(name)}", "Rows", *heads, numeric=numeric, whole=(0, 3))
     for group in column["groups"]:
         texts = metric_texts(metric, group["score"]) if group["score"] else ("too few", "")
         cells = [_cell(rate, group["name"]) for rate in rates]

@@ -138,7 +138,7 @@ def shortfall(coverage: Json) -> str:
         return ""
     if is_cross:
         return f"That is less than asked; folds promise {percent(2 * promised - 1, 0)} for certain."
-    rows = plural(coverage["rows"], "calibration row")
+    rows = plural(coverage.get("rows") or 0, "calibration row")
     return f"That is less than promised, as chance may have it with {rows}."
 
 

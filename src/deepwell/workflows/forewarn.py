@@ -120,6 +120,8 @@ def _another_loss(settings: TrainSettings, task: Task) -> str:
         return ""
     share = under / (over + under)
     how = f"--set task.loss=quantile --set task.quantile={share:.3g}"
+    if settings.model.name == TREES:
+        how = f"--model mlp {how}"
     return (
         f"An error above costs {over:g} and one below {under:g} a unit, but the training makes the "
         f"squared error small; for the cost itself: {how}."
