@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import small_data
@@ -169,8 +170,11 @@ def test_answers_are_shown_before_inputs_the_surest_facts_first(
     assert heads == ["prediction", "set", "disagreement", "probability_no", *inputs]
 
 
-def test_groups_of_a_named_column_are_shown(run_cli: RunCli, tmp_path: Path) -> None:
-    small_data.visitors(600).write_csv("v.csv")
+def test_groups_of_a_named_column_are_shown(run_cli: RunCli) -> None:
+    rng = np.random.default_rng(0)
+    x, city = rng.normal(size=400), rng.choice(["Rome", "Oslo"], 400)
+    opened = np.where(x + rng.normal(size=400) > 0, "yes", "no")
+    pl.DataFrame({"x": x, "city": city, "opened": opened}).write_csv("v.csv")
     asked = ("-t", "opened", "--fairness", "city", "--model", "linear", "--name", "r")
     outcome = run_cli("train", "v.csv", *asked, *FAST)
     assert outcome.code == 0, outcome.err
