@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
@@ -12,12 +13,12 @@ from deepwell.cli.render import NARROW, console, grid
 MOST_RATES = 3
 
 
-def show_fairness(fairness: Mapping[str, Any] | None) -> None:
-    """Print how the groups of each column fare, and the widest gaps in words.
+def show_fairness(run: Path) -> None:
+    """Print how the groups of each named column fare, and the widest gaps in words, if any."""
+    from deepwell.files import read_json
 
-    Args:
-        fairness: `fairness` of evaluation.json, or None.
-    """
+    path = run / "evaluation.json"
+    fairness = read_json(path).get("fairness") if path.is_file() else None
     if not fairness:
         return
     for column in fairness["columns"]:

@@ -54,7 +54,6 @@ def shown_metrics() -> int:
 
 def show_result(run: Path, result: Mapping[str, Any]) -> None:
     """Print the net beside its baselines, and the verdict."""
-    from deepwell.cli.fairness_table import show_fairness
     from deepwell.evaluation.numerals import plural
     from deepwell.runs import RunFolder
 
@@ -65,7 +64,6 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     console.print(escape(result["verdict"]))
     _show_decided(evaluation)
     _show_success(result["success"])
-    show_fairness(evaluation.get("fairness"))
     _show_findings(evaluation)
     training = result["training"]
     done = f"{plural(training['epochs'], 'epoch')}, {plural(training['steps'], 'step')}"

@@ -24,6 +24,7 @@ def resume(
     plain: Annotated[bool, typer.Option("--plain", help="No live bar and curves.")] = False,
 ) -> None:
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
+    from deepwell.cli.fairness_table import show_fairness
     from deepwell.cli.findings import show_next
     from deepwell.cli.folds_table import show_trainings
     from deepwell.cli.render import say, show_result
@@ -46,6 +47,7 @@ def resume(
         return
     show_trainings(result.folder.path)
     show_result(result.folder.path, result.summary)
+    show_fairness(result.folder.path)
     show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:
         raise typer.Exit(1)

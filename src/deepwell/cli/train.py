@@ -251,12 +251,14 @@ def train(
 
 
 def _show(run: Path, summary: dict[str, Any]) -> None:
+    from deepwell.cli.fairness_table import show_fairness
     from deepwell.cli.findings import show_next
     from deepwell.cli.folds_table import show_trainings
     from deepwell.cli.render import show_result
 
     show_trainings(run)
     show_result(run, summary)
+    show_fairness(run)
     show_next(run)
 
 
