@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import small_data
@@ -155,6 +156,34 @@ def test_what_was_decided_is_said_at_the_end_and_when_rows_are_scored_again(
         text = " ".join(outcome.out.split()).replace("\u202f", " ")
         assert "Coverage: 80 % was promised" in text
         assert "mean width" in text
+
+
+def test_answers_are_shown_before_inputs_the_surest_facts_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "console", Console(width=200, highlight=False))
+    inputs = {"low": [7], "set_up": [8], "age": [30]}
+    answers = {"prediction": ["no"], "probability_no": [0.9], "probability_yes": [0.1]}
+    more = {"disagreement": [0.02], "set": ["no|yes"]}
+    render.show_frame(pl.DataFrame({**inputs, **answers, **more}))
+    heads = capsys.readouterr().out.split("\n")[1].split()
+    assert heads == ["prediction", "set", "disagreement", "probability_no", *inputs]
+
+
+def test_groups_of_a_named_column_are_shown(run_cli: RunCli) -> None:
+    rng = np.random.default_rng(0)
+    x, city = rng.normal(size=400), rng.choice(["Rome", "Oslo"], 400)
+    opened = np.where(x + rng.normal(size=400) > 0, "yes", "no")
+    pl.DataFrame({"x": x, "city": city, "opened": opened}).write_csv("v.csv")
+    asked = ("-t", "opened", "--fairness", "city", "--model", "linear", "--name", "r")
+    outcome = run_cli("train", "v.csv", *asked, *FAST)
+    assert outcome.code == 0, outcome.err
+    text = " ".join(outcome.out.split())
+    assert "Groups of city" in text
+    assert "city: Demographic parity" in text
+    assert "Equalised odds" in text
+    scored = run_cli("evaluate", "runs/r", "v.csv")
+    assert "Calibration error (ECE)" in scored.out
 
 
 def test_report_is_written_again(run_cli: RunCli, tmp_path: Path, stored_run: TrainResult) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from deepwell.evaluation.calibration import calibrate
 from deepwell.evaluation.decided import judge_decision, share
+from deepwell.evaluation.decided_words import classes_below, decided_lines, shortfall
 from deepwell.evaluation.scored import Scored
 from deepwell.tasks import Binary, Multiclass, Regression
 from deepwell.tasks.decisions import Decision, DecisionSettings, Known, fit_decision
@@ -87,6 +88,44 @@ def test_intervals_of_several_targets():
     assert found["parts"]["rent"]["width"] > 3 * found["parts"]["price"]["width"]
     for part in (found["reached"], *found["parts"].values()):
         assert part["value"] == pytest.approx(0.8, abs=0.06)
+
+
+def coverage_of(inside: int, new: int, rows: int, kind: str = "classes") -> dict:
+    reached = share(np.arange(new) < inside)
+    parts = {"no": reached, "yes": share(np.arange(40) < 20)}
+    return {"promised": 0.9, "kind": kind, "rows": rows, "reached": reached, "parts": parts}
+
+
+def test_a_miss_is_chance_only_as_far_as_the_calibration_rows_explain_it():
+    rng = np.random.default_rng(0)
+    rows, task = 150, Regression(targets=("y",))
+    truth = rng.normal(size=(rows, 1))
+    known = Known(Predictions(np.zeros((rows, 1))), truth)
+    for wider, fewest, most in ((1.0, 0.0, 0.06), (1.5, 0.9, 1.0)):
+        found = []
+        for _ in range(200):
+            apart = Known(known.predictions, rng.normal(size=(rows, 1)))
+            decision = fit_decision(task, known, DecisionSettings(coverage=0.9), apart=apart)
+            new = wider * rng.normal(size=(400, 1))
+            fresh = judge_decision(decision, task, new, Predictions(np.zeros((400, 1))))
+            found.append(fresh["coverage"]["is_short"])
+        assert fewest <= np.mean(found) <= most
+
+
+def test_a_shortfall_is_told_as_what_it_is():
+    by_chance, moved = coverage_of(340, 400, 150), coverage_of(300, 400, 150)
+    assert "as chance may have it with 150 calibration rows" in shortfall(by_chance)
+    assert "these rows differ" in shortfall({**moved, "is_short": True})
+    assert shortfall(coverage_of(361, 400, 150)) == ""
+    assert "folds promise 80" in shortfall(coverage_of(340, 400, 150, "cross_classes"))
+
+
+@pytest.mark.parametrize("kind", ["classes", "cross_classes"])
+def test_classes_without_the_promise_are_named(kind: str):
+    one = coverage_of(380, 400, 150, kind)
+    assert "(yes 50.0" in classes_below(one)
+    assert any("--per-class" in line for line in decided_lines({"coverage": {**one, "size": 1.2}}))
+    assert classes_below({**one, "per_class": True}) == ""
 
 
 def test_nothing_to_say_is_none():

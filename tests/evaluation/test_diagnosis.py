@@ -109,7 +109,7 @@ def test_trees_are_not_told_to_learn_otherwise_than_trees() -> None:
     measured = {"scores": {"train": score(1.0)}}
     layers = {"model": "boosted_trees", "parameters": 0}
     finding = found(config, evaluation=told, measured=measured, layers=layers)["overfitting"]
-    assert finding.title == "The model knows its training rows by heart."
+    assert finding.title == "The trees know their training rows by heart."
     assert "model.max_leaves=15" in finding.action
     assert "weight_decay" not in finding.action
 
@@ -145,6 +145,33 @@ def test_overfitting_needs_a_gap_beyond_the_intervals() -> None:
     assert "overfitting" in found(evaluation=told, measured={"scores": {"train": score(1.0)}})
     vague = {"value": 1.0, "low": 0.5, "high": 6.0}
     assert "overfitting" not in found(evaluation=told, measured={"scores": {"train": vague}})
+
+
+TREES = '[model]\nname = "boosted_trees"\nmax_leaves = 31\nmin_leaf_rows = 20\n'
+
+
+def test_trees_are_told_what_trees_know() -> None:
+    measured = {"scores": {"train": score(1.0)}}
+    worse = evaluation(net=5.0, constant=10.0, boosting=4.0)
+    told = found(TREES, evaluation=worse, measured=measured)
+    for name in ("overfitting", "boosting_is_better"):
+        assert "network" not in " ".join(told[name].to_json().values())
+        assert "engine." not in told[name].action
+    assert told["overfitting"].severity == "warning"
+    assert "--set model.max_leaves=15 --set model.min_leaf_rows=40" in told["overfitting"].action
+    assert "--set model.learning_rate=0.1" in told["boosting_is_better"].action
+    even = evaluation(net=5.0, constant=10.0, boosting=5.2)
+    assert found(TREES, evaluation=even, measured=measured)["overfitting"].severity == "note"
+
+
+def test_weak_trees_are_to_grow() -> None:
+    told = evaluation(net=9.9, constant=10.0, boosting=3.0)
+    finding = found(TREES, evaluation=told, measured={"scores": {"train": score(9.9)}})
+    assert "--set model.max_leaves=62" in finding["underfitting"].action
+    spread = {"kind": "squared", "error": 4.0, "variance": 3.0, "networks": 9}
+    unsure = found(TREES, measured={"spread": spread})["variance"]
+    assert "network" not in unsure.evidence + unsure.title + unsure.cause
+    assert "model.max_leaves=15" in unsure.action
 
 
 def test_overfitting_is_a_note_where_the_network_wins() -> None:

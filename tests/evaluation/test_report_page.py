@@ -158,8 +158,8 @@ def test_promise_about_all_rows_says_for_which_class_it_is_not_reached(
     text = words(parsed(report.render(folder)), "decision")
 
     assert "The test rows keep the promise." in text
-    assert ("less is reached for yes (75.5 %)." in text) != per_class
-    assert ("--set decide.per_class=true" in text) != per_class
+    assert ("Not class by class (yes 75.5 %)" in text) != per_class
+    assert ("--per-class" in text) != per_class
 
 
 def leak(column: str, severity: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import torch
 
 from deepwell.data import Table
 from deepwell.errors import TaskError
-from deepwell.tasks import Regression, TaskSettings, from_json
+from deepwell.tasks import Multilabel, Regression, TaskSettings, from_json
 
 TABLE = Table({"a": pl.Series([10.0, 20.0, 60.0]), "b": pl.Series([1, 2, 3])})
 
@@ -74,6 +74,13 @@ def test_a_missing_target_is_named_with_its_row() -> None:
 def test_a_loss_for_classes_is_refused() -> None:
     with pytest.raises(TaskError, match=r"use mse, mae, huber, .* or gaussian_nll"):
         Regression(targets=("a",), settings=TaskSettings(loss="perceptron"))
+
+
+@pytest.mark.parametrize("kind", [Regression, Multilabel])
+def test_weights_of_classes_are_refused_where_there_are_none(kind: type) -> None:
+    table = Table({"a": pl.Series([0.0, 1.0, 1.0])})
+    with pytest.raises(TaskError, match=r"class_weight is for .*--weight"):
+        kind.fit(table, ("a",), TaskSettings(class_weight="balanced"), "")
 
 
 def test_json_round_trip_keeps_every_answer() -> None:

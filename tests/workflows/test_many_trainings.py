@@ -63,13 +63,17 @@ def test_folds_score_all_rows_and_the_fold_models_answer_together(tmp_path: Path
 
 def test_nested_folds_choose_anew_and_only_judge(tmp_path: Path) -> None:
     frame = table(late=np.where(table()["a"] > 0.2, "yes", "no")).drop("y")
+    heard: list[str] = []
     result = train(
         frame,
         tmp_path,
         "late",
         folds={"count": 2, "nested": True},
         decide={"threshold": "f1"},
+        say=heard.append,
     )
+    assert sum("held-out rows" in text for text in heard) == 1
+    assert any(text.endswith("on the left-out rows.") for text in heard)
     nested = result.folder.read("folds.json")["nested"]
     rows = result.summary["rows"]
     assert nested["pooled_rows"] == sum(nested["rows"]) == rows["train"] + rows["val"]

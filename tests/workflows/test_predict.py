@@ -105,7 +105,7 @@ def test_evaluating_the_test_rows_again_gives_the_scores_of_the_run(
     assert scores["rows"] == len(rows)
     assert scores["success"]["met"] is False
     told = {"task", "targets", "metrics", "success", "rows", "seen", "looks"}
-    assert set(scores) == told | {"decision", "uncertainty"}
+    assert set(scores) == told | {"decision", "uncertainty", "calibration"}
     assert scores["looks"]["rows"] == len(rows)
     assert scores["seen"] == {"rows": 0, "of": len(rows), "sentence": ""}
 

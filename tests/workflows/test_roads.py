@@ -177,7 +177,8 @@ def test_weights_change_what_is_learned_and_scored(tmp_path: Path) -> None:
     assert "prediction" in weighted.predict(VISITORS.drop("importance")).columns
 
 
-def test_class_weights_raise_the_recall_of_a_rare_class(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["mlp", "boosted_trees"])
+def test_class_weights_raise_the_recall_of_a_rare_class(tmp_path: Path, model: str) -> None:
     rng = np.random.default_rng(0)
     rare = rng.random(400) < 0.12
     frame = pl.DataFrame(
@@ -186,7 +187,9 @@ def test_class_weights_raise_the_recall_of_a_rare_class(tmp_path: Path) -> None:
     recalls: list[float] = []
     for kind in ("none", "balanced"):
         task = {"class_weight": kind, "positive": "rare"}
-        result = train(tmp_path, frame, "y", task=task, engine={"epochs": 10})
+        result = train(
+            tmp_path, frame, "y", model={"name": model}, task=task, engine={"epochs": 10}
+        )
         recalls.append(result.metrics["recall"]["value"] or 0.0)
     assert recalls[1] > recalls[0] + 0.2
 

@@ -22,7 +22,8 @@ console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 MAX_METRICS, NARROW = 3, 76
-ADDED = ("prediction", "probability_", "set_", "low_", "high_")
+ANSWERS = ("prediction", "set", "low", "high", "std", "disagreement", "probability", "quantile")
+"""Beginnings of the names of answers, in the order in which they are shown."""
 SHOWN_ROWS, SHOWN_ANSWERS, SHOWN_INPUTS, WIDEST_VALUE = 20, 4, 5, 28
 
 
@@ -163,6 +164,9 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
     table = grid("Metric", "Value", "95 % interval", numeric=(1,))
     for name, score in scores["metrics"].items():
         table.add_row(METRICS[name].title, *metric_texts(name, score))
+    error = (scores.get("calibration") or {}).get("error")
+    if error is not None:
+        table.add_row("Calibration error (ECE)", *metric_texts("accuracy", {"value": error}))
     console.print(f"{scores['rows']:,} rows, task {scores['task']}")
     console.print(table)
     _show_decided(scores)
@@ -176,8 +180,11 @@ def show_evaluation(scores: Mapping[str, Any]) -> None:
 
 def show_frame(frame: pl.DataFrame) -> None:
     """Print the first rows: predictions first, then what fits of the inputs."""
-    added = [n for n in frame.columns if n.startswith(ADDED) or n in ("set", "low", "high")]
-    inputs = [n for n in frame.columns if n not in added]
+    kinds = [name.partition("_")[0] for name in frame.columns]
+    begin = kinds.index("prediction") if "prediction" in kinds else len(kinds)
+    inputs, added = frame.columns[:begin], frame.columns[begin:]
+    order = {kind: place for place, kind in enumerate(ANSWERS)}
+    added.sort(key=lambda name: order.get(name.partition("_")[0], len(order)))
     shown = [*added[:SHOWN_ANSWERS], *inputs[:SHOWN_INPUTS]]
     numeric = [i for i, name in enumerate(shown) if frame[name].dtype.is_numeric()]
     table = grid(*map(escape, shown), numeric=numeric, whole={0, *numeric})

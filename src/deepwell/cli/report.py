@@ -20,6 +20,7 @@ def report(
     """Write the report of a run again from what the run folder holds, and show the result."""
     require_runs(run)
 
+    from deepwell.cli.fairness_table import show_fairness
     from deepwell.cli.findings import show_next
     from deepwell.cli.render import console, show_result
     from deepwell.evaluation import report as page
@@ -30,6 +31,7 @@ def report(
     path = page.write(folder.path)
     if (folder / "result.json").is_file():
         show_result(folder.path, folder.read("result.json"))
+        show_fairness(folder.path)
         show_next(folder.path)
     else:
         console.print(f"The run is {folder.state}; its report so far: {path}")

@@ -27,6 +27,7 @@ def resume(
     """Go on with an interrupted training; the result is that of an uninterrupted one."""
     require_runs(run)
 
+    from deepwell.cli.fairness_table import show_fairness
     from deepwell.cli.findings import show_next
     from deepwell.cli.folds_table import show_trainings
     from deepwell.cli.render import say, show_result
@@ -49,6 +50,7 @@ def resume(
         return
     show_trainings(result.folder.path)
     show_result(result.folder.path, result.summary)
+    show_fairness(result.folder.path)
     show_next(result.folder.path)
     if result.summary["success"] is not None and not result.summary["success"]["met"]:
         raise typer.Exit(1)

@@ -128,7 +128,10 @@ def train(
     ] = None,
     cost: Annotated[
         str | None,
-        typer.Option(help="Of a false yes and a missed yes: 1,5.", rich_help_panel=ANSWERS),
+        typer.Option(
+            help="Of a false yes and a missed yes; of a unit too high and too low: 1,5.",
+            rich_help_panel=ANSWERS,
+        ),
     ] = None,
     calibrate: Annotated[
         str | None,
@@ -138,6 +141,12 @@ def train(
         float | None,
         typer.Option(help="Sets or intervals that hold the truth: 0.9.", rich_help_panel=ANSWERS),
     ] = None,
+    per_class: Annotated[
+        bool,
+        typer.Option(
+            "--per-class", help="Keep the coverage in each class.", rich_help_panel=ANSWERS
+        ),
+    ] = False,
     uncertainty: Annotated[
         str | None,
         typer.Option(
@@ -176,7 +185,9 @@ def train(
     set_: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Any setting: engine.weight_decay=0.1.", rich_help_panel=TRAINING
+            "--set",
+            help="Any setting of a run's config.toml: engine.weight_decay=0.1.",
+            rich_help_panel=TRAINING,
         ),
     ] = None,
 ) -> None:
@@ -214,6 +225,7 @@ def train(
         "decide.cost": cost,
         "decide.calibrate": calibrate,
         "decide.coverage": coverage,
+        "decide.per_class": per_class or None,
         "decide.uncertainty": uncertainty,
     }
     settings = collect(config, options, set_)
@@ -241,12 +253,14 @@ def train(
 
 
 def _show(run: Path, summary: dict[str, Any]) -> None:
+    from deepwell.cli.fairness_table import show_fairness
     from deepwell.cli.findings import show_next
     from deepwell.cli.folds_table import show_trainings
     from deepwell.cli.render import show_result
 
     show_trainings(run)
     show_result(run, summary)
+    show_fairness(run)
     show_next(run)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, cast
@@ -17,10 +16,12 @@ from deepwell.evaluation.scored import Scored
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.tasks.base import Task
 from deepwell.tasks.decisions import Conformal, CrossConformal, Decision
-from deepwell.tasks.decisions.conformal import is_covered
+from deepwell.tasks.decisions.conformal import is_covered, luck_of_so_few
 from deepwell.tasks.decisions.thresholds import sweep
 from deepwell.types import Predictions
 
+UNLIKELY = 0.025
+"""What is seldomer is no chance."""
 MOST_POINTS = 150
 """Points of the curve of precision and recall."""
 ANSWER_METRICS = ("accuracy", "precision", "recall", "f1")
@@ -148,7 +149,9 @@ def _coverage(
             for index, name in enumerate(task.targets)
         }
         reached = share(inside.ravel(), settings.confidence)
-        return {**found, **_kept(conformal, reached), "parts": parts}
+        # answers to one row are alike, so each target is looked at by itself
+        found["is_short"] = any(_is_short(one, conformal, len(parts)) for one in parts.values())
+        return {**found, "reached": reached, "parts": parts}
     sets = conformal.sets(after)
     inside, sizes = is_covered(sets, truth), sets.sum(axis=1)
     parts = {
@@ -159,46 +162,30 @@ def _coverage(
         for index, label in enumerate(task.labels)
         if (truth == index).any()
     }
+    reached = share(inside, settings.confidence)
+    found["is_short"] = _is_short(reached, conformal, 1)
     return {
         **found,
-        **_kept(conformal, share(inside, settings.confidence)),
+        "reached": reached,
         "size": float(sizes.mean()),
         "single": float((sizes == 1).mean()),
         "parts": parts,
     }
 
 
-def _kept(conformal: Conformal | CrossConformal, reached: dict[str, Any]) -> dict[str, Any]:
-    """Return the share that was reached, and whether it is less than chance allows."""
-    inside = round(reached["value"] * reached["rows"])
-    is_short = falls_short(inside, reached["rows"], conformal.rows, conformal.coverage)
-    return {"reached": reached, "is_short": is_short}
+def _is_short(
+    reached: Mapping[str, Any], conformal: Conformal | CrossConformal, looks: int
+) -> bool:
+    """Say whether too few truths lie inside for it to be chance.
 
-
-def falls_short(inside: int, rows: int, learned_from: int, promised: float) -> bool:
-    """Say whether fewer truths lie inside than two draws by chance allow.
-
-    The promise holds on average over the rows that it was learned from. With few of these the
-    share that one run reaches is another each time, besides what the rows that are scored add.
-
-    Args:
-        inside: Rows whose truth lies inside.
-        rows: All rows that are scored.
-        learned_from: Rows that the promise was learned from.
-        promised: Share of rows.
-
-    Reference:
-        Angelopoulos, Bates: Conformal Prediction, A Gentle Introduction (2023), section 3.2.
-
-    Example:
-        >>> falls_short(500, 586, 220, 0.9), falls_short(500, 586, 20_000, 0.9)
-        (False, True)
+    Both are counted: which rows were held apart, and which are scored. What folds promise for
+    certain is less than what they reach in practice.
     """
-    from scipy.stats import betabinom
-
-    outside = max(1, math.floor((learned_from + 1) * (1 - promised)))
-    within = max(1, learned_from + 1 - outside)
-    return float(betabinom.cdf(inside, rows, within, outside)) < RARE / 2
+    if isinstance(conformal, CrossConformal):
+        return reached["high"] < 2 * conformal.coverage - 1
+    inside = round(reached["value"] * reached["rows"])
+    luck = luck_of_so_few(inside, reached["rows"], conformal.rows, conformal.coverage)
+    return luck < UNLIKELY / looks
 
 
 def share(is_so: NDArray[np.bool_], confidence: float = 0.95) -> dict[str, Any]:

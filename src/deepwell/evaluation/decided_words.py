@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepwell.evaluation.metrics import METRICS
-from deepwell.evaluation.numerals import THIN, is_number, number, percent, plural
+from deepwell.evaluation.numerals import THIN, is_number, number, percent, plural, shortened
 from deepwell.evaluation.record import Json
 
 UNIT = f"{THIN}%"
+MOST_CLASSES = 5
 TOLD = ("precision", "recall", "f1", "accuracy", "cost")
 
 
@@ -61,8 +62,9 @@ def _calibrated(decision: Json) -> str:
         return ""
     before, after = pair["before"], pair["after"]
     return (
-        f"Calibration ({decision['calibrator']}): error {percent(before['ece'])} before, "
-        f"{percent(after['ece'])} after; log loss {number(before['log_loss'], 3)} before, "
+        f"Calibration ({decision['calibrator']}): calibration error (ECE) {percent(before['ece'])} "
+        f"before, {percent(after['ece'])} after; Brier score {number(before['brier'], 3)} before, "
+        f"{number(after['brier'], 3)} after; log loss {number(before['log_loss'], 3)} before, "
         f"{number(after['log_loss'], 3)} after."
     )
 
@@ -108,30 +110,57 @@ def _covered(coverage: Json | None) -> list[str]:
         f"Coverage: {percent(coverage['promised'], 0)} was promised, {_share(reached)} of "
         f"{plural(reached['rows'], 'truth')} lie inside{price}."
     ]
-    if shortfall := shortfall_words(coverage):
-        lines[0] += f" {shortfall[0].upper()}{shortfall[1:]}."
+    lines[0] = " ".join(filter(None, [lines[0], shortfall(coverage), classes_below(coverage)]))
     if coverage.get("per_class") or (not is_classes and len(coverage["parts"]) > 1):
         each = [f"{name} {_share(one)}" for name, one in coverage["parts"].items()]
         lines.append(f"Coverage of each: {', '.join(each)}.")
     return lines
 
 
-def shortfall_words(coverage: Json) -> str:
-    """Say that fewer truths lie inside than were promised, and why; "" where that is not so.
+def shortfall(coverage: Json) -> str:
+    """Say that fewer truths than promised lie inside, and whether that is chance; or "".
+
+    Args:
+        coverage: `decision.coverage` of evaluation.json.
 
     Example:
-        >>> few = {"promised": 0.9, "rows": 220, "reached": {"high": 0.88}, "is_short": False}
-        >>> shortfall_words(few)
-        'that is a little short, as it may be by chance where 220 rows taught the promise'
+        >>> reached = {"value": 0.85, "low": 0.81, "high": 0.88, "rows": 400}
+        >>> kept = {"promised": 0.9, "kind": "classes", "rows": 150, "reached": reached}
+        >>> shortfall(kept)
+        'That is less than promised, as chance may have it with 150 calibration rows.'
     """
-    high, promised = coverage["reached"].get("high"), coverage["promised"]
-    if not is_number(high) or high >= promised:
+    reached, promised = coverage["reached"], coverage["promised"]
+    is_cross = coverage["kind"].startswith("cross")
+    if coverage.get("is_short"):
+        like = "those before" if is_cross else "the validation rows"
+        return f"That is less than promised, and no chance: these rows differ from {like}."
+    if not is_number(reached.get("high")) or reached["high"] >= promised:
         return ""
-    if coverage.get("is_short", True):
-        return "that falls short: these rows differ from those that taught the promise"
+    if is_cross:
+        return f"That is less than asked; folds promise {percent(2 * promised - 1, 0)} for certain."
+    rows = plural(coverage.get("rows") or 0, "calibration row")
+    return f"That is less than promised, as chance may have it with {rows}."
+
+
+def classes_below(coverage: Json) -> str:
+    """Say for which classes a promise about all rows together does not hold, or "".
+
+    Args:
+        coverage: `decision.coverage` of evaluation.json.
+    """
+    if not coverage["kind"].endswith("classes") or coverage.get("per_class"):
+        return ""
+    below = [
+        f"{shortened(name, 40)} {percent(one['value'])}"
+        for name, one in coverage["parts"].items()
+        if is_number(one.get("high")) and one["high"] < coverage["promised"]
+    ]
+    if not below:
+        return ""
+    more = f" and {len(below) - MOST_CLASSES} more" if len(below) > MOST_CLASSES else ""
     return (
-        "that is a little short, as it may be by chance where "
-        f"{plural(coverage['rows'], 'row')} taught the promise"
+        f"Not class by class ({', '.join(below[:MOST_CLASSES])}{more}): the promise is about all "
+        "rows together; --per-class makes it for each class."
     )
 
 

@@ -92,7 +92,7 @@ def amount(metric: Metric, value: float | None) -> str:
     return percent(value) if metric.unit == "share" else number(value, 3)
 
 
-def _name(metric: Metric) -> str:
+def title_inside(metric: Metric) -> str:
     """Write a metric's title inside a sentence."""
     word = metric.title.split()[0]
     is_acronym = word.upper() == word or metric.title == "Matthews correlation"
@@ -131,7 +131,11 @@ def size_text(metric: Metric, size: float | None) -> str:
 
 
 def _unit(metric: Metric) -> str:
-    return f"percentage points of {_name(metric)}" if metric.unit == "share" else _name(metric)
+    return (
+        f"percentage points of {title_inside(metric)}"
+        if metric.unit == "share"
+        else title_inside(metric)
+    )
 
 
 def verdict(
@@ -161,9 +165,13 @@ def verdict(
         ends = f"{amount(metric, score.low)} to {amount(metric, score.high)}"
         reached += f" ({sure} interval {ends})"
     if score.value is None:
-        return f"The test rows cannot measure {_name(metric)}: they are too few or all alike."
+        return (
+            f"The test rows cannot measure {title_inside(metric)}: they are too few or all alike."
+        )
     if not comparisons:
-        return f"The {noun}'s {_name(metric)} is {reached}; it was compared with no baseline."
+        return (
+            f"The {noun}'s {title_inside(metric)} is {reached}; it was compared with no baseline."
+        )
     constant = [one for one in comparisons if one.baseline == "constant"]
     others = list(comparisons)
     sentences: list[str] = []
@@ -176,7 +184,7 @@ def verdict(
         nouns = _listed([noun_of(one.baseline, task) for one in same])
         sentences.append(f"Between the {noun} and {nouns} there is no difference.")
     sentences.append(_clauses(metric, others, task, sure, noun))
-    sentences.append(f"Its {_name(metric)} is {reached}.")
+    sentences.append(f"Its {title_inside(metric)} is {reached}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 

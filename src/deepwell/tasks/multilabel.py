@@ -71,8 +71,13 @@ class Multilabel(Task):
         """Learn the two values of each target from the training rows.
 
         Raises:
-            TaskError: A target that has one value only, or more than two.
+            TaskError: A target that has one value only, or more than two, or weights of classes.
         """
+        if settings.class_weight != "none":
+            raise TaskError(
+                "class_weight is for one target with classes, and these are several labels: weigh "
+                "rows by a column (--weight), choose thresholds (--threshold f1), or leave it out."
+            )
         classes = [classes_of(table.series(name)) for name in targets]
         for name, values in zip(targets, classes, strict=True):
             if len(values) != 2:

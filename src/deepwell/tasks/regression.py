@@ -79,8 +79,14 @@ class Regression(Task):
         """Learn mean and standard deviation of the targets from the training rows.
 
         Raises:
-            TaskError: Numbers so large or so close together that 32-bit floats cannot tell them.
+            TaskError: Numbers so large or so close together that 32-bit floats cannot tell them,
+                or weights of classes.
         """
+        if settings.class_weight != "none":
+            raise TaskError(
+                "class_weight is for classes, but the target is a number: for weights of rows name "
+                "a column with --weight."
+            )
         task = cls(targets=targets, settings=settings, reason=reason)
         values = task._transform(task.truth(table))
         for name, column in zip(targets, values.T, strict=True):

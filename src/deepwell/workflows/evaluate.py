@@ -36,7 +36,8 @@ def evaluate(
         settings: Number of resamples and the like.
 
     Returns:
-        `task`, `targets`, `rows`, `metrics` (name → value, low, high), `success`; `seen`: how many
+        `task`, `targets`, `rows`, `metrics` (name → value, low, high), `success`; `calibration`:
+        expected calibration error and bins of the probabilities, or None; `seen`: how many
         of the rows the model has learned from (None if that cannot be known); `looks`: how often
         the run's own test rows were scored (None if none of them is among the rows); `decision`
         and `uncertainty`: what they do to these rows, as in evaluation.json.
@@ -64,7 +65,8 @@ def evaluate(
         baselines={},
         settings=asked,
     ).to_json()
-    scores = {name: evaluation[name] for name in ("task", "targets", "metrics", "success")}
+    names = ("task", "targets", "metrics", "success", "calibration")
+    scores = {name: evaluation[name] for name in names}
     scores["rows"] = len(table)
     scores["decision"] = judge_decision(
         predictor.decision,

@@ -25,9 +25,9 @@ from deepwell.engine.processes import joined_processes
 from deepwell.errors import ConfigError, SplitError, listing
 from deepwell.nn.augment.settings import refuse_without_pictures
 from deepwell.tasks import Task, formulate
-from deepwell.tasks.decisions import check_decision, needs_rows
+from deepwell.tasks.decisions import check_decision, check_uncertainty, needs_rows
 from deepwell.workflows.learn import fit_encoders
-from deepwell.workflows.plan import has_images, resolve
+from deepwell.workflows.plan import costs_of_numbers, has_images, resolve
 from deepwell.workflows.prepare import (
     Prepared,
     Say,
@@ -100,6 +100,9 @@ def prepare_mapped(
     notes = [*stream.notes, *check(seen.sample, schema)]
     sample = with_target(conform(seen.sample, schema), schema)
     formulation = formulate(schema, sample, asked.task)
+    overrides = costs_of_numbers(overrides, formulation.name)
+    asked = TrainSettings.model_validate(overrides)
+    check_uncertainty(asked.decide, formulation.name)
     say(f"{', '.join(targets)} — {formulation.reason}")
     if module is None:
         schema = readable_by_model(schema, overrides, seen.num_rows)

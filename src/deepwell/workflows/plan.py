@@ -8,9 +8,11 @@ from typing import Any
 from deepwell.artifact.architecture import CUSTOM
 from deepwell.config import merge
 from deepwell.data import Schema
+from deepwell.errors import ConfigError
 from deepwell.models.catalog import MODELS
 from deepwell.models.catalog import resolve as resolve_model
 from deepwell.tasks.base import TaskName
+from deepwell.tasks.decisions.thresholds import read_cost
 from deepwell.workflows.settings import TrainSettings
 
 
@@ -65,6 +67,39 @@ def resolve(
     own = recommended.get("model", {})
     options = {} if is_own else model_options(name, asked.model.options, own)
     return TrainSettings.model_validate({**chosen, "model": {"name": name, **options}})
+
+
+def costs_of_numbers(overrides: Mapping[str, Any], question: TaskName) -> Mapping[str, Any]:
+    """Take two costs for those of an error above and below, where the target is a number.
+
+    Args:
+        overrides: What the user chose, nested as in `TrainSettings`.
+        question: What is asked.
+
+    Raises:
+        ConfigError: No two costs, or costs that are said twice.
+
+    Example:
+        >>> costs_of_numbers({"decide": {"cost": "1,5"}}, "regression")
+        {'decide': {}, 'evaluation': {'cost_over': 1.0, 'cost_under': 5.0}}
+    """
+    decide = dict(overrides.get("decide", {}))
+    given = decide.pop("cost", None)
+    if question != "regression" or given in (None, "none") or "threshold" in decide:
+        return overrides
+    cost, evaluation = read_cost(given), overrides.get("evaluation", {})
+    if len(cost) != 2 or cost[0][0] or cost[1][1]:
+        raise ConfigError(
+            "The target is a number: give two costs, of a unit too high and of a unit too low, "
+            "such as --cost 1,5."
+        )
+    if "cost_over" in evaluation or "cost_under" in evaluation:
+        raise ConfigError(
+            "--cost and evaluation.cost_over or cost_under say the same of a number: leave one "
+            "of them out."
+        )
+    of_errors = {"cost_over": cost[0][1], "cost_under": cost[1][0]}
+    return {**overrides, "decide": decide, "evaluation": {**evaluation, **of_errors}}
 
 
 def recommendations(name: str, question: TaskName | None) -> dict[str, Any]:

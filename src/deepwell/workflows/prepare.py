@@ -45,7 +45,8 @@ from deepwell.nn.augment.settings import refuse_without_pictures
 from deepwell.runs.folder import SplitName
 from deepwell.tasks import Formulation, Task, formulate
 from deepwell.tasks.decisions import check_decision, check_uncertainty, needs_rows
-from deepwell.workflows.plan import has_images, resolve
+from deepwell.workflows.forewarn import forewarn
+from deepwell.workflows.plan import costs_of_numbers, has_images, resolve
 from deepwell.workflows.portfolio import is_race
 from deepwell.workflows.settings import TrainSettings
 
@@ -134,6 +135,8 @@ def prepare(
     notes = [*source.notes, *check(source.table, schema), *proposals]
     table = rows_with_target(conform(source.table, schema), schema)
     formulation = formulate(schema, table, asked.task)
+    overrides = costs_of_numbers(overrides, formulation.name)
+    asked = TrainSettings.model_validate(overrides)
     check_uncertainty(asked.decide, formulation.name)
     say(f"{', '.join(targets)} — {formulation.reason}")
     for proposal in proposals:
@@ -157,6 +160,8 @@ def prepare(
     check_decision(resolved.decide, task)
     if not len(val):
         needs_rows(resolved.decide)
+    for warning in forewarn(resolved, overrides, task=task, schema=schema, train=train, val=val):
+        say(warning)
     return Prepared(
         settings=resolved,
         source=source,

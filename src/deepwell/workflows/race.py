@@ -17,7 +17,7 @@ from deepwell.evaluation.asked import primary_of
 from deepwell.evaluation.metrics import value_of
 from deepwell.evaluation.numerals import percent
 from deepwell.evaluation.scored import Scored
-from deepwell.evaluation.verdict import amount
+from deepwell.evaluation.verdict import amount, title_inside
 from deepwell.tasks.decisions import (
     Decision,
     Known,
@@ -115,7 +115,8 @@ def race(
     say(_opening(len(entrants), course, limit, lanes.size))
 
     def tell(result: Result) -> None:
-        say(_line(result, contest))
+        if is_race or result.is_out:
+            say(_line(result, contest))
 
     rounds = Rounds(contest, entrants, limit=limit, lanes=lanes, tell=tell)
     rounds.run()
@@ -163,7 +164,7 @@ def _line(result: Result, contest: Contest) -> str:
 
 def _amount(score: float | None, contest: Contest) -> str:
     metric = primary_of(contest.task, contest.settings.evaluation)
-    return f"{metric.title} {amount(metric, score)}"
+    return f"{title_inside(metric)} {amount(metric, score)}"
 
 
 def _finish(rounds: Rounds, contest: Contest, apart: Table | None, seconds: float) -> Race:
@@ -243,6 +244,8 @@ def _decide(
     else:
         truth = course.truth
         rows = Known(task.decode(outputs), task.truth(truth), row_weight(schema, truth))
+    if len(course.parts) > 1 and settings.ensemble == 1:
+        rows = replace(rows, noun="left-out row")
     plain = asked.model_copy(update={"coverage": None, "per_class": False})
     decision = fit_decision(
         task,
@@ -270,7 +273,7 @@ def _verdict(done: list[Result], kept: list[Result], score: float | None, contes
     ranked = sorted(done, key=lambda result: result.loss or 0.0)
     order = ", ".join(f"{r.entrant.title} {_amount(r.score, contest)}" for r in ranked)
     if len(done) == 1:
-        return f"On held-out rows {done[0].entrant.title} reaches {_amount(score, contest)}."
+        return f"{done[0].entrant.title}: {_amount(score, contest)} on all held-out rows."
     if len(kept) == 1:
         best = kept[0].entrant.title
         return f"On held-out rows {best} is the best and no blend is better: {order}."

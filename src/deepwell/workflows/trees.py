@@ -19,6 +19,7 @@ from deepwell.models.catalog import MODELS
 from deepwell.models.catalog import resolve as model_settings
 from deepwell.models.ensembles.logarithm import Question, Rows, logarithm
 from deepwell.tasks import Regression, Task
+from deepwell.tasks.classification import Classification
 from deepwell.workflows.settings import TrainSettings
 
 _QUESTIONS: dict[str, Question] = {
@@ -62,12 +63,8 @@ def grow_trees(
     Raises:
         ConfigError: The loss is none that trees are grown for, or the targets have no logarithm.
     """
+    check_for_trees(settings)
     name = settings.model.name
-    if settings.task.loss not in ("auto", "mse", "cross_entropy"):
-        raise ConfigError(
-            f'{name} knows squared error and cross-entropy. Got: loss="{settings.task.loss}": '
-            "choose another --model, or leave the loss out."
-        )
     began = time.perf_counter()
     grower: Any = import_module(MODELS[name].module)
     options: Any = model_settings(name, settings.model.options, group="model")
@@ -109,6 +106,24 @@ def grow_trees(
     return filled, result
 
 
+def check_for_trees(settings: TrainSettings) -> None:
+    """Refuse what is asked of the loss and trees do not have.
+
+    Raises:
+        ConfigError: The loss is none that trees are grown for, or its targets are smoothed.
+    """
+    if settings.task.loss not in ("auto", "mse", "cross_entropy"):
+        raise ConfigError(
+            f"{settings.model.name} knows squared error and cross-entropy. Got: "
+            f'loss="{settings.task.loss}": choose another --model, or leave the loss out.'
+        )
+    if settings.task.label_smoothing:
+        raise ConfigError(
+            f"{settings.model.name} has no label_smoothing: choose another --model, or leave it "
+            "out."
+        )
+
+
 def _zero(task: Task) -> NDArray[np.float64]:
     """Return where zero lies among the standardised targets.
 
@@ -125,5 +140,16 @@ def _rows(predictor: Predictor, table: Table, zero: NDArray[np.float64] | None) 
     inputs = np.concatenate([block.astype(np.float32) for block in blocks], axis=1)
     name = predictor.schema.name_of("weight")
     weight = None if name is None else table.series(name).to_numpy().astype(np.float64)
+    weight = _with_classes(predictor.task, table, weight)
     rows = inputs, predictor.task.encode(table), weight
     return rows if zero is None else logarithm(rows, zero)
+
+
+def _with_classes(
+    task: Task, table: Table, weight: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return weight × weight of the class, (rows,), as the loss of a network has it."""
+    if not isinstance(task, Classification) or task.weights is None:
+        return weight
+    of_class = np.array(task.weights)[task.truth(table)]
+    return of_class if weight is None else of_class * weight

@@ -1,6 +1,7 @@
 """Decisions as a whole: learned, applied, written in words, and back from JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,6 +177,35 @@ def test_columns_of_sets_and_intervals():
     columns = decision.columns(TASKS["regression"], rows.predictions)
     assert list(columns) == ["low_price", "low_rent", "high_price", "high_rent"]
     assert (columns["low_rent"] < columns["high_rent"]).all()
+
+
+@pytest.mark.parametrize("given", [{"threshold": "0.05"}, {"cost": "1,30"}])
+def test_a_set_holds_the_answer_also_where_that_is_the_unlikely_one(given):
+    rows = known("binary")
+    settings = DecisionSettings.model_validate({**given, "coverage": 0.6})
+    decision = fit_decision(TASKS["binary"], rows, settings, apart=known("binary", seed=1))
+    after = decision.apply(rows.predictions)
+    sets = decision.conformal.sets(after)
+    assert (after.values != after.probabilities.argmax(axis=1)).any()
+    assert sets[np.arange(len(rows)), after.values].all()
+
+
+def test_a_promise_says_how_close_so_few_rows_come():
+    rows, apart = known("binary"), known("binary", 150, seed=1)
+    settings = DecisionSettings(coverage=0.9)
+    decision = fit_decision(TASKS["binary"], rows, settings, apart=apart)
+    assert "With so many rows a training ends between 84.8 and 94.3 %" in decision.notes[-1]
+    each = settings.model_copy(update={"per_class": True})
+    decision = fit_decision(TASKS["binary"], rows, each, apart=apart)
+    assert f"With the {min(np.bincount(apart.truth))} rows of the rarest" in decision.notes[-1]
+
+
+def test_notes_name_the_rows_that_they_are_about():
+    rows = replace(known("binary"), noun="left-out row")
+    settings = DecisionSettings(calibrate="platt", threshold="f1")
+    first, second = fit_decision(TASKS["binary"], rows, settings).notes
+    assert "on 400 left-out rows)" in first
+    assert second.endswith("on the left-out rows.")
 
 
 def test_the_spread_of_a_network_makes_intervals_of_different_width():

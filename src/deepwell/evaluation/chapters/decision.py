@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepwell.evaluation.chapters.calibration import calibration_axes
-from deepwell.evaluation.decided_words import shortfall_words
+from deepwell.evaluation.decided_words import classes_below, shortfall
 from deepwell.evaluation.decision_figures import precision_and_recall, reliability_pair
 from deepwell.evaluation.metrics import METRICS
 from deepwell.evaluation.numerals import MISSING, THIN, count, is_number, number, percent, shortened
@@ -17,7 +17,6 @@ LOWER_IS_BETTER = ("ece", "brier", "log_loss", "cost")
 SHARES = ("accuracy", "precision", "recall", "f1", "ece")
 TITLES = {"ece": "Expected calibration error", "cost": "Mean cost"}
 MOST_THRESHOLDS = 12
-MOST_CLASSES = 5
 UNIT = f"{THIN}%"
 
 
@@ -102,17 +101,16 @@ def _coverage(record: Record, coverage: Json | None) -> dict[str, Any] | None:
     if is_classes or len(parts) > 1:
         overall = {**coverage["reached"], "size": coverage.get("size")}
         rows.insert(0, _covered("All test rows", overall, is_classes))
-    low, promised = coverage["reached"]["low"], coverage["promised"]
-    words = "The test rows keep the promise"
-    if shortfall := shortfall_words(coverage):
-        words = f"Of the test rows fewer lie inside: {shortfall}"
-    elif low > promised:
-        words = "The test rows exceed the promise"
+    promised = coverage["promised"]
+    words = shortfall(coverage)
+    if not words:
+        exceeds = coverage["reached"]["low"] > promised
+        words = f"The test rows {'exceed' if exceeds else 'keep'} the promise."
     single = coverage.get("single")
     more = f" {percent(single, 0)} of the sets hold one class only." if is_number(single) else ""
     return {
         "promised": percent(promised, 0 if round(100 * promised, 6).is_integer() else 1),
-        "words": f"{words}.{more}{_classes_below(coverage)}",
+        "words": " ".join(filter(None, [words + more, classes_below(coverage)])),
         "whose": "new rows of each class" if coverage.get("per_class") else "new rows",
         "what": "set" if is_classes else "interval",
         "size_title": "Mean size" if is_classes else "Mean width",
@@ -120,26 +118,6 @@ def _coverage(record: Record, coverage: Json | None) -> dict[str, Any] | None:
         "held_apart": count(coverage.get("rows")),
         "is_cross": coverage["kind"].startswith("cross"),
     }
-
-
-def _classes_below(coverage: Json) -> str:
-    """Say for which classes a promise about all rows together does not hold."""
-    if coverage["kind"] != "classes" or coverage.get("per_class"):
-        return ""
-    promised = coverage["promised"]
-    below = [
-        (shortened(name, 40), one["value"])
-        for name, one in coverage["parts"].items()
-        if is_number(one.get("high")) and one["high"] < promised
-    ]
-    if not below:
-        return ""
-    named = ", ".join(f"{name} ({percent(value)})" for name, value in below[:MOST_CLASSES])
-    more = f" and {len(below) - MOST_CLASSES} more" if len(below) > MOST_CLASSES else ""
-    return (
-        f" But not class by class: less is reached for {named}{more}. The promise is about all "
-        "rows together; --set decide.per_class=true makes it for each class."
-    )
 
 
 def _covered(name: str, one: Json, is_classes: bool) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepwell.errors import listing
+from deepwell.evaluation.diagnosis import tree_advice as trees
 from deepwell.evaluation.diagnosis.finding import Finding
 from deepwell.evaluation.diagnosis.symptoms import Symptoms
 from deepwell.evaluation.numerals import is_number, percent, plural, shortened
@@ -97,7 +98,7 @@ def _by_agreement(symptoms: Symptoms) -> Finding | None:
         f"{symptoms.metric_title} ({told}), and the {symptoms.noun} has "
         f"{symptoms.told(train.value)} on its own training rows.",
         cause="Models so different seldom agree by chance: what is left is noise. New columns "
-        "help, a larger network does not.",
+        f"help, a larger {symptoms.noun} does not.",
         action=symptoms.diagnose(),
     )
 
@@ -126,7 +127,7 @@ def _named_leak(symptoms: Symptoms, grave: list[dict[str, Any]]) -> Finding:
         evidence=shortened(str(grave[0].get("sentence") or ""), 400)
         + (f" The others: {listing(columns[1:], 5)}." if many else ""),
         cause="The score holds only where this is known before the answer is. If it is not, the "
-        "network will fail on new rows.",
+        f"{symptoms.noun} will fail on new rows.",
         action=action,
     )
 
@@ -166,7 +167,7 @@ def later_rows_differ(symptoms: Symptoms) -> Finding | None:
         severity="warning",
         evidence=f"The {symptoms.metric_title} is {symptoms.told(train.value)} on training rows "
         f"and {symptoms.told(new.value)} on the later test rows; {noun} has "
-        f"{symptoms.told(known[best])} there, so it is not this network alone.",
+        f"{symptoms.told(known[best])} there, so it is not this {symptoms.noun} alone.",
         cause="What the answer depends on changes with time, and the time itself is no input. "
         "Columns that go along with it help (a trend, prices of the day), and so does training on "
         "newer rows, again and again.",
@@ -189,12 +190,7 @@ def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
         if symptoms.outcome(name) != "worse" or new is None or other is None:
             continue
         verb = "answer" if name == "boosting" else "answers"
-        action = symptoms.diagnose() if name == "boosting" else symptoms.fresh("linear")
-        cause = f"It is simpler as well: there is no reason to keep the {symptoms.noun}."
-        if name == "linear" and symptoms.model == "linear":
-            cause = "It is the same model, solved exactly: the training has not come to its end."
-            epochs = symptoms.setting("engine", "epochs", len(symptoms.epochs))
-            action = symptoms.retrain(engine__epochs=2 * int(epochs))
+        cause, action = _why_simpler(symptoms, name)
         found.append(
             Finding(
                 name=f"{name}_is_better",
@@ -202,14 +198,30 @@ def simpler_is_better(symptoms: Symptoms) -> list[Finding]:
                 severity="warning",
                 evidence=f"The {symptoms.metric_title} is {symptoms.told(other.value)} against "
                 f"{symptoms.told(new.value)} of the {symptoms.noun}, beyond the interval.",
-                cause="Use scikit-learn's HistGradientBoosting for this question, unless you need "
-                f"a {symptoms.noun}; the command measures what holds the {symptoms.noun} back."
-                if name == "boosting"
-                else cause,
+                cause=cause,
                 action=action,
             )
         )
     return found
+
+
+def _why_simpler(symptoms: Symptoms, baseline: str) -> tuple[str, str]:
+    """Return why a baseline is better, and what to type."""
+    if baseline == "linear" and symptoms.model == "linear":
+        epochs = symptoms.setting("engine", "epochs", len(symptoms.epochs))
+        cause = "It is the same model, solved exactly: the training has not come to its end."
+        return cause, symptoms.retrain(engine__epochs=2 * int(epochs))
+    if baseline == "linear":
+        cause = f"It is simpler as well: there is no reason to keep the {symptoms.noun}."
+        return cause, symptoms.fresh("linear")
+    if symptoms.is_trees:
+        cause = "They are grown with scikit-learn's default settings, which suit these rows better."
+        return cause, trees.as_by_default(symptoms)
+    return (
+        "Use scikit-learn's HistGradientBoosting for this question, unless you need a network; "
+        f"the command measures what holds the {symptoms.noun} back.",
+        symptoms.diagnose(),
+    )
 
 
 def forgotten_class(symptoms: Symptoms) -> Finding | None:
@@ -275,6 +287,8 @@ def few_rows(symptoms: Symptoms) -> Finding | None:
         title="There are few rows to learn from.",
         severity="note",
         evidence=f"{plural(rows, 'training row')}.",
-        cause="Few rows make any answer unsure; the command measures what more rows would bring.",
+        cause="The command measures what more rows would bring."
+        if symptoms.is_trees
+        else "Networks are hungry; the command measures what more rows would bring.",
         action=symptoms.diagnose(),
     )

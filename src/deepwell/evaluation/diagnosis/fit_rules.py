@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from deepwell.evaluation.diagnosis import tree_advice as trees
 from deepwell.evaluation.diagnosis.finding import Finding
 from deepwell.evaluation.diagnosis.symptoms import Score, Symptoms
 from deepwell.evaluation.numerals import is_number, number, percent, plural
@@ -47,10 +48,12 @@ def overfitting(symptoms: Symptoms) -> Finding | None:
 
 
 def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
+    if symptoms.is_trees:
+        return _overfit_trees(symptoms, evidence)
     rows, weights = symptoms.rows("train"), symptoms.record.layers.get("parameters")
-    is_grown = symptoms.noun == "model"
+    is_race = symptoms.noun == "model"
     sizes = f"{plural(rows, 'training row')}"
-    if is_number(weights) and not is_grown:
+    if is_number(weights) and not is_race:
         sizes = f"{plural(weights, 'weight')} and {sizes}"
     changes: dict[str, Any] = {}
     dropout = symptoms.setting("model", "dropout")
@@ -65,7 +68,22 @@ def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
         evidence=evidence,
         cause=f"It is large for what it can learn from: {sizes}. More rows, more regularisation "
         f"or a smaller {symptoms.noun} close the gap.",
-        action=symptoms.retrain_trees(is_larger=False) if is_grown else symptoms.retrain(**changes),
+        action=symptoms.more_time() if is_race else symptoms.retrain(**changes),
+    )
+
+
+def _overfit_trees(symptoms: Symptoms, evidence: str) -> Finding:
+    """Tell the gap of trees. It is usual for them, so it is grave only where simpler models win."""
+    outcomes = [symptoms.outcome(name) for name in ("linear", "boosting", "constant")]
+    return Finding(
+        name="overfitting",
+        title="The trees know their training rows by heart.",
+        severity="warning" if "worse" in outcomes else "note",
+        evidence=evidence,
+        cause=f"They are fine for what they can learn from: {trees.sizes(symptoms)}. Boosted trees "
+        "always answer their own rows better; fewer leaves, more rows in each or a lower learning "
+        "rate make the gap smaller, and sometimes the error on new rows too.",
+        action=trees.smaller(symptoms),
     )
 
 
@@ -129,16 +147,20 @@ def underfitting(symptoms: Symptoms) -> Finding | None:
 
 
 def _why_weak(symptoms: Symptoms) -> str:
+    if symptoms.is_trees:
+        return f"Too few or too small trees: {trees.sizes(symptoms)}."
     if symptoms.noun == "model":
-        return "Too few or too small trees, or too little time for the models that competed."
+        return "Too little time for the models that competed, or too small ones."
     if symptoms.model in ("linear", "perceptron"):
         return "A linear model cannot bend: what the answer depends on is not a weighted sum."
     return "Too few units or layers, too strong regularisation, or too few steps."
 
 
 def _stronger(symptoms: Symptoms) -> str:
+    if symptoms.is_trees:
+        return trees.larger(symptoms)
     if symptoms.noun == "model":
-        return symptoms.retrain_trees(is_larger=True)
+        return symptoms.more_time()
     if symptoms.model in ("linear", "perceptron"):
         return symptoms.fresh("cnn" if symptoms.has_images else "mlp")
     if symptoms.has_images and not symptoms.model.startswith("resnet"):

@@ -201,7 +201,7 @@ _VERDICTS = {
     ),
     "enough_data": (
         "More rows would hardly help.",
-        "The curve over growing training sets has become flat: other columns, another network or "
+        "The curve over growing training sets has become flat: other columns, another model or "
         "better labels help, more of the same rows do not.",
     ),
 }

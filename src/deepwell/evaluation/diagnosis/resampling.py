@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepwell.evaluation.diagnosis import tree_advice as trees
 from deepwell.evaluation.diagnosis.finding import Finding
 from deepwell.evaluation.diagnosis.symptoms import Symptoms
 from deepwell.evaluation.numerals import number, percent
@@ -86,24 +87,34 @@ def bias_and_variance(symptoms: Symptoms) -> Finding | None:
         return None
     share = parts["variance"] / error
     is_squared = parts.get("kind") == "squared"
-    is_large, what = share >= LARGE, symptoms.noun
+    is_large, nouns = share >= LARGE, f"{symptoms.noun}s"
     return Finding(
         name="variance" if is_large else "bias",
-        title=f"Much of the error is variance: {what}s trained on other rows answer otherwise."
+        title=f"Much of the error is variance: {nouns} trained on other rows answer otherwise."
         if is_large
-        else f"Most of the error is bias or noise: {what}s trained on other rows err alike.",
+        else f"Most of the error is bias or noise: {nouns} trained on other rows err alike.",
         severity="note",
-        evidence=_parts(parts, share, is_squared, what) + symptoms.measured_on,
-        cause=f"Averaging {what}s, more rows or more regularisation take variance away."
-        if is_large
-        else f"A larger {what}, other inputs or longer training take bias away; nothing takes "
-        "noise away.",
+        evidence=_parts(parts, share, is_squared, nouns) + symptoms.measured_on,
+        cause=_cause(symptoms, is_large),
         action=_against(symptoms, is_large),
     )
 
 
-def _parts(parts: dict[str, Any], share: float, is_squared: bool, what: str) -> str:
-    networks = f"{parts['networks']} {what}s on resamples of the training rows"
+def _cause(symptoms: Symptoms, is_large: bool) -> str:
+    if is_large and symptoms.is_trees:
+        return "More rows take variance away, and so do smaller trees."
+    if is_large:
+        return f"Averaging {symptoms.noun}s, more rows or more regularisation take variance away."
+    if symptoms.is_trees:
+        return "Larger trees or other inputs take bias away; nothing takes noise away."
+    return (
+        f"A larger {symptoms.noun}, other inputs or longer training take bias away; nothing takes "
+        "noise away."
+    )
+
+
+def _parts(parts: dict[str, Any], share: float, is_squared: bool, nouns: str) -> str:
+    networks = f"{parts['networks']} {nouns} on resamples of the training rows"
     if is_squared:
         root = number(parts["error"] ** 0.5, 3)
         return (
@@ -119,8 +130,10 @@ def _parts(parts: dict[str, Any], share: float, is_squared: bool, what: str) -> 
 
 
 def _against(symptoms: Symptoms, is_large: bool) -> str:
+    if symptoms.is_trees:
+        return trees.smaller(symptoms) if is_large else trees.larger(symptoms)
     if symptoms.noun == "model":
-        return symptoms.retrain_trees(is_larger=not is_large)
+        return symptoms.more_time()
     if is_large:
         dropout = symptoms.setting("model", "dropout")
         if isinstance(dropout, int | float):

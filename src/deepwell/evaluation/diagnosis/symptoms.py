@@ -14,9 +14,7 @@ from deepwell.evaluation.metrics import METRICS, Metric
 from deepwell.evaluation.numerals import is_number, percent
 from deepwell.evaluation.record import Json, Record
 from deepwell.evaluation.verdict import amount, what_is
-
-TREES = "boosted_trees"
-"""The model of the catalog that is grown, not trained by gradients."""
+from deepwell.models.catalog import MODELS
 
 
 @dataclass(frozen=True)
@@ -137,6 +135,11 @@ class Symptoms:
         return str(self.config.get("model", {}).get("name") or self.record.layers.get("model", ""))
 
     @property
+    def is_trees(self) -> bool:
+        """Whether the run was asked for trees, which have no epochs, weights or units."""
+        return self.model in MODELS and MODELS[self.model].learner == "trees"
+
+    @property
     def noun(self) -> str:
         """What was trained: "network", or "model" for trees and for several models together."""
         return what_is(str(self.record.layers.get("model") or self.model))
@@ -183,20 +186,10 @@ class Symptoms:
             words += ["--set", f"{name}={_plain(value)}"]
         return shlex.join(words)
 
-    def retrain_trees(self, *, is_larger: bool) -> str:
-        """Return the command that grows larger or smaller trees; models that compete get time."""
-        if self.model != TREES:
-            limit = self.config.get("time_limit")
-            return self.retrain(time_limit=round(2 * limit) if is_number(limit) else 200)
-        leaves = self.setting("model", "max_leaves", 31)
-        rows = self.setting("model", "min_leaf_rows", 20)
-        if is_larger:
-            return self.retrain(
-                model__max_leaves=2 * leaves + 1, model__min_leaf_rows=max(1, rows // 2)
-            )
-        return self.retrain(
-            model__max_leaves=max(4, leaves // 2), model__min_leaf_rows=2 * rows, model__l2=1.0
-        )
+    def more_time(self) -> str:
+        """Return the command that gives models that compete twice the time."""
+        limit = self.config.get("time_limit")
+        return self.retrain(time_limit=round(2 * limit) if is_number(limit) else 200)
 
     def fresh(self, model: str) -> str:
         """Return the command that trains another architecture, with its defaults, on these rows."""

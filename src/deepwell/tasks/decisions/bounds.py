@@ -20,6 +20,7 @@ from deepwell.tasks.decisions.conformal import (
     quantile_scores,
     residual_scores,
     score_bound,
+    with_answers,
 )
 from deepwell.types import Predictions
 
@@ -128,8 +129,9 @@ class Conformal:
         )
 
     def sets(self, predictions: Predictions) -> NDArray[np.bool_]:
-        """Say which classes belong to the set of each row, (n, classes)."""
-        return class_sets(cast(Floats, predictions.probabilities), np.array(self.bounds))
+        """Say which classes belong to the set of each row, (n, classes); the answer always does."""
+        sets = class_sets(cast(Floats, predictions.probabilities), np.array(self.bounds))
+        return with_answers(sets, predictions.values)
 
     def intervals(self, predictions: Predictions) -> tuple[Floats, Floats]:
         """Return the low and the high end of each answer, both (n, targets)."""
@@ -190,5 +192,6 @@ def require_rows(rows: int, coverage: float, name: str | None = None) -> None:
         raise TaskError(
             f"A coverage of {coverage:g} needs at least {least:,} rows that were held apart"
             f"{'' if name is None else ' of each class'}. "
-            f"Got: {rows:,}{'' if name is None else f' of {name}'}."
+            f"Got: {rows:,}{'' if name is None else f' of {name}'}. "
+            "A larger split.val or --folds 5 gives more."
         )

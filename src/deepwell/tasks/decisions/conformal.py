@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 _CELLS = 4_000_000
 """Training rows × new rows that are worked on at a time."""
+_MOST_COUNTED = 100_000
+"""New rows that are counted one by one; of more, what the held-apart rows leave open decides."""
 _SLACK = 1e-9
 """Of a row: the product of a share and a number of rows is not quite whole."""
 
@@ -44,6 +46,61 @@ def score_bound(scores: Floats, coverage: float) -> float:
     """
     rank = math.ceil((len(scores) + 1) * coverage - _SLACK)
     return float(np.sort(scores)[rank - 1]) if rank <= len(scores) else math.inf
+
+
+def kept_range(rows: int, coverage: float, share: float = 0.95) -> tuple[float, float]:
+    """Return between which coverages a promise ends, over which rows happen to be held apart.
+
+    Over many trainings the promise is kept on average. How near a single one comes to it depends
+    on the number of its rows.
+
+    Args:
+        rows: From which the bound is learned; at least `fewest_rows`.
+        coverage: The promise.
+        share: Of the trainings that end in between.
+
+    Reference:
+        Vovk (2012), Conditional validity of inductive conformal predictors, section 3.
+
+    Example:
+        >>> [round(end, 3) for end in kept_range(150, 0.9)]
+        [0.848, 0.943]
+    """
+    from scipy.special import betaincinv
+
+    inside, outside = _inside_and_outside(rows, coverage)
+    ends = betaincinv(inside, outside, [(1 - share) / 2, (1 + share) / 2])
+    return float(ends[0]), float(ends[1])
+
+
+def luck_of_so_few(inside: int, new_rows: int, rows: int, coverage: float) -> float:
+    """Return the chance that no more of the new rows lie inside, if they are like the others.
+
+    Args:
+        inside: New rows whose truth lies inside.
+        new_rows: All of them.
+        rows: From which the bound was learned; at least `fewest_rows`.
+        coverage: The promise.
+
+    Example:
+        >>> 0.01 < luck_of_so_few(330, 400, 150, 0.9) < 0.02
+        True
+    """
+    from scipy.special import betaln, gammaln
+
+    first, second = _inside_and_outside(rows, coverage)
+    inside = round(inside * min(1.0, _MOST_COUNTED / new_rows))
+    new_rows = min(new_rows, _MOST_COUNTED)
+    counts = np.arange(inside + 1)
+    ways = gammaln(new_rows + 1) - gammaln(counts + 1) - gammaln(new_rows - counts + 1)
+    chances = betaln(counts + first, new_rows - counts + second) - betaln(first, second)
+    return float(np.exp(ways + chances).sum())
+
+
+def _inside_and_outside(rows: int, coverage: float) -> tuple[int, int]:
+    """Return the two parameters of the beta distribution of the coverage."""
+    rank = math.ceil((rows + 1) * coverage - _SLACK)
+    return rank, rows + 1 - rank
 
 
 def class_scores(probabilities: Floats, truth: NDArray[np.int64]) -> Floats:
@@ -239,6 +296,20 @@ def cross_sets(
             worse[:, k] += len(of_fold) - np.searchsorted(of_fold, 1 - stated[:, k], side="left")
     counts = np.array([rows.sum() for rows in own])
     return worse / (counts + 1) > 1 - coverage
+
+
+def with_answers(sets: NDArray[np.bool_], answers: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return sets that hold what is answered, (n, classes).
+
+    A threshold or costs may answer an unlikely class. The coverage can only grow by it.
+
+    Example:
+        >>> with_answers(np.array([[True, False]]), np.array([1])).tolist()
+        [[True, True]]
+    """
+    held = sets.copy()
+    held[np.arange(len(sets)), answers] = True
+    return held
 
 
 def is_covered(sets: NDArray[np.bool_], truth: NDArray[Any]) -> NDArray[np.bool_]:

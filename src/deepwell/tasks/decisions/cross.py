@@ -14,7 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepwell.tasks.decisions.bounds import require_rows
-from deepwell.tasks.decisions.conformal import class_scores, cross_intervals, cross_sets
+from deepwell.tasks.decisions.conformal import (
+    class_scores,
+    cross_intervals,
+    cross_sets,
+    with_answers,
+)
 from deepwell.types import Predictions
 
 Floats = NDArray[np.float64]
@@ -126,8 +131,7 @@ class CrossConformal:
         own = self.classes if self.per_class else None
         sets = cross_sets(self.scores[:, 0], self.fold, parts, self.coverage, classes=own)
         likeliest = cast(Floats, predictions.probabilities).argmax(axis=1)
-        sets[np.arange(len(sets)), likeliest] = True
-        return sets
+        return with_answers(with_answers(sets, likeliest), predictions.values)
 
     def intervals(self, predictions: Predictions) -> tuple[Floats, Floats]:
         """Return the low and the high end of each answer, both (n, targets)."""

@@ -18,6 +18,7 @@ from deepwell.tasks.decisions.calibrators import (
     CalibratorName,
     compare_calibrators,
 )
+from deepwell.tasks.decisions.conformal import kept_range
 from deepwell.tasks.decisions.cross import CrossConformal
 from deepwell.tasks.decisions.decision import Decision
 from deepwell.tasks.decisions.draws import Draws, fit_noise, is_ratio
@@ -46,11 +47,13 @@ class Known:
         predictions: As `Task.decode` returns them.
         truth: As `Task.truth` returns it.
         weight: Weight of each row, (n,), or None for 1 each.
+        noun: What a row is called in notes.
     """
 
     predictions: Predictions
     truth: NDArray[Any]
     weight: Floats | None = None
+    noun: str = "validation row"
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -119,7 +122,7 @@ def fit_decision(
     conformal = _conformal(task, decision, rows if apart is None else apart, settings, notes)
     if conformal is not None:
         how = "chose other things too: approximately" if apart is None else "were held apart"
-        notes.append(f"{conformal.words} that {how}.")
+        notes.append(f"{conformal.words} that {how}. {_how_close(conformal, task, apart or rows)}")
     return replace(decision, conformal=conformal, notes=tuple(notes))
 
 
@@ -150,11 +153,7 @@ def check_decision(settings: DecisionSettings, task: Task) -> None:
     rule = settings.rule
     if task.name == "regression":
         if settings.calibrate not in ("none", "auto") or rule.name != "auto":
-            asked = "calibrate" if rule.name == "auto" else "threshold"
-            raise TaskError(
-                f"decide.{asked} is for classes, but the target is a number. For errors that cost "
-                "differently on the two sides use evaluation.cost_over and cost_under."
-            )
+            raise TaskError(_not_for_numbers(settings))
         if settings.per_class:
             raise TaskError("decide.per_class is for classes, but the target is a number.")
         return
@@ -176,6 +175,20 @@ def check_decision(settings: DecisionSettings, task: Task) -> None:
             if task.name != "multilabel"
             else "With several labels give two costs, of a false yes and of a missed yes: 1,5."
         )
+
+
+def _not_for_numbers(settings: DecisionSettings) -> str:
+    """Say which decision about classes was asked of a number, and what there is for numbers."""
+    if settings.rule.name == "auto":
+        return (
+            "decide.calibrate is for classes, but the target is a number: leave it out. Intervals "
+            "that hold are had by --coverage 0.9."
+        )
+    asked = "threshold" if settings.cost is None else "cost"
+    return (
+        f"decide.{asked} is for classes, but the target is a number. For errors that cost "
+        "differently on the two sides use evaluation.cost_over and cost_under."
+    )
 
 
 def _calibrator(
@@ -209,22 +222,20 @@ def _calibrator(
     fitted = CALIBRATORS[best].fit(task.name, stated, truth, weight)
     is_worse = contest.scores[best] >= contest.before
     worse = " It makes them worse; calibrate = auto would leave them." if is_worse else ""
-    notes.append(
-        f"Probabilities: {fitted.words} ({scores} on {len(rows):,} validation rows).{worse}"
-    )
+    notes.append(f"Probabilities: {fitted.words} ({scores} on {len(rows):,} {rows.noun}s).{worse}")
     return fitted
 
 
 def _lack(task: Task, rows: Known) -> str:
     """Say what the rows lack, or nothing."""
     if len(rows) < FEWEST_ROWS:
-        return f"that needs at least {FEWEST_ROWS} validation rows, there are {len(rows):,}"
+        return f"that needs at least {FEWEST_ROWS} {rows.noun}s, there are {len(rows):,}"
     grid = rows.truth if task.name == "multilabel" else rows.truth[:, None]
     same = [index for index, column in enumerate(grid.T) if len(np.unique(column)) < 2]
     if same:
         of = f' of "{task.labels[same[0]]}"' if task.name == "multilabel" else ""
-        return f"all validation rows have the same answer{of}"
-    return "" if rows.weights.sum() > 0 else "all validation rows have a weight of 0"
+        return f"all {rows.noun}s have the same answer{of}"
+    return "" if rows.weights.sum() > 0 else f"all {rows.noun}s have a weight of 0"
 
 
 def _answering(
@@ -261,22 +272,25 @@ def _answering(
         for column, answers in zip(columns.T, truth.T, strict=True)
     ]
     names = task.labels if task.name == "multilabel" else ("",)
-    notes += [_threshold_note(rule, one, name) for one, name in zip(choices, names, strict=True)]
+    notes += [
+        _threshold_note(rule, one, name, rows.noun)
+        for one, name in zip(choices, names, strict=True)
+    ]
     return tuple(one.threshold for one in choices), None
 
 
-def _threshold_note(rule: Rule, choice: Choice, label: str) -> str:
+def _threshold_note(rule: Rule, choice: Choice, label: str, noun: str) -> str:
     of = f' of "{label}"' if label else ""
     reached = {"precision": choice.precision, "recall": choice.recall}
     if not choice.is_reached:
         goal = f"{rule.name} >= {rule.goal:g}"
         return (
-            f"{goal}{of} is not reached on the validation rows; the best is "
+            f"{goal}{of} is not reached on the {noun}s; the best is "
             f"{reached[rule.name]:.3g} at threshold {choice.threshold:.3g}, which is used."
         )
     return (
         f"Threshold{of} {choice.threshold:.3g} ({rule.text}): precision {choice.precision:.3g}, "
-        f"recall {choice.recall:.3g}, F1 {choice.f1:.3g} on the validation rows."
+        f"recall {choice.recall:.3g}, F1 {choice.f1:.3g} on the {noun}s."
     )
 
 
@@ -303,6 +317,17 @@ def _conformal(
         notes.append(f"No coverage is promised. {error}")
         return None
     return found
+
+
+def _how_close(conformal: Conformal, task: Task, rows: Known) -> str:
+    """Say how near to the promise a single training comes: so many rows fix it no better."""
+    count, whose = len(rows), "so many rows"
+    if conformal.per_class:
+        counts = np.bincount(rows.truth, minlength=len(task.labels))
+        count = int(counts.min())
+        whose = f'the {count:,} rows of the rarest class, "{task.labels[int(counts.argmin())]}",'
+    low, high = (f"{100 * end:.3g}" for end in kept_range(count, conformal.coverage))
+    return f"With {whose} a training ends between {low} and {high} %, in 19 of 20 cases."
 
 
 def promise_by_folds(
