@@ -27,7 +27,7 @@ def test_only_what_has_faded_is_dropped(dtype: torch.dtype):
 
 @pytest.mark.parametrize(
     "short_memory",
-    [{"optimizer": "rmsprop", "momentum": 0.3}, {"optimizer": "adamw", "betas": (0.3, 0.9)}],
+    [{"optimizer": "rmsprop", "momentum": 0.6}, {"optimizer": "adamw", "betas": (0.6, 0.9)}],
 )
 def test_a_unit_without_gradient_is_not_slow_for_ever(
     monkeypatch: pytest.MonkeyPatch, short_memory: dict[str, object]

@@ -22,6 +22,7 @@ from deepwell.engine.epoch_end import end_epoch
 from deepwell.engine.health import Before, Health
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
+from deepwell.engine.kept_memory import memory_kept
 from deepwell.engine.ledger import Ledger
 from deepwell.engine.loader_numbers import generators_of
 from deepwell.engine.loggers.base import with_loggers
@@ -183,6 +184,7 @@ class Trainer:
         with (
             fork,
             own_host_numbers(),
+            memory_kept() if self.device.type == "cpu" else contextlib.nullcontext(),
             threads_as_before(),
             self.precision.in_force(),
             self._guard,
