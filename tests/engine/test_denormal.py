@@ -44,7 +44,7 @@ def test_a_unit_without_gradient_is_not_slow_for_ever(
 
             def on_fit_ended(self, state: object) -> None:
                 memory = running[0].state.update.optimizer.state[model[0].weight]
-                found.extend(memory[n] for n in ("exp_avg", "square_avg") if n in memory)
+                found.extend(memory[n] for n in ("exp_avg", "momentum_buffer") if n in memory)
 
         settings = engine(epochs=32, weight_decay=0.0, **short_memory)  # 192 steps
         fit(model, Classify(), train_rows(), settings=settings, callbacks=[Silence()])
