@@ -32,7 +32,6 @@ SHORTEST = 180.0
 """Seconds that must be left: compiling takes 3 to 30 of them and saves a fifth of the rest."""
 WORTH = 0.93
 """Share of the former time that a compiled step may take at most."""
-_TRIALS = 5
 _MOST_REMEMBERED = 500
 
 
@@ -98,7 +97,7 @@ class CompilingStep:
     def _decide(self, trainer: Trainer, batch: Batch) -> None:
         known = True if self._choice == "on" else trainer.state.is_compiled
         if known is None:
-            key = _key(trainer, batch)
+            key = key_of(trainer, batch)
             known = recall(self._memory, key)
             if known is None:
                 known = self._try(trainer, batch)
@@ -121,8 +120,8 @@ class CompilingStep:
         if self._program is None:
             return False
         program = self._program
-        before = _seconds(lambda: _plain_gradient(trainer, batch), trainer)
-        after = _seconds(lambda: program.run(batch), trainer)
+        before = seconds_of(lambda: plain_gradient(trainer, batch), trainer)
+        after = seconds_of(lambda: program.run(batch), trainer)
         ratio = before / after
         if after > WORTH * before:
             self._program = None
@@ -204,13 +203,13 @@ def missing_compiler(device: torch.device) -> str:
     return "there is no C++ compiler (g++ or clang++) on this machine"
 
 
-def memory_path() -> Path:
-    """Return the file of decisions: in the user's cache folder, or where XDG_CACHE_HOME says."""
+def memory_path(about: str = "compilation") -> Path:
+    """Return a file of decisions: in the user's cache folder, or where XDG_CACHE_HOME says."""
     cache = os.environ.get("XDG_CACHE_HOME")
-    return Path(cache or Path.home() / ".cache") / "deepwell" / "compilation.json"
+    return Path(cache or Path.home() / ".cache") / "deepwell" / f"{about}.json"
 
 
-def recall(path: Path, key: str) -> bool | None:
+def recall(path: Path, key: str) -> int | None:
     """Return what was decided for a key, or None.
 
     Example:
@@ -221,10 +220,10 @@ def recall(path: Path, key: str) -> bool | None:
         found = read_json(path).get(key)
     except (OSError, ValueError, AttributeError):
         return None
-    return found if isinstance(found, bool) else None
+    return found if isinstance(found, int) else None
 
 
-def remember(path: Path, key: str, decision: bool) -> None:
+def remember(path: Path, key: str, decision: int) -> None:
     """Write a decision down; where nothing can be written, it is made again next time."""
     try:
         known = dict(read_json(path))
@@ -239,7 +238,7 @@ def remember(path: Path, key: str, decision: bool) -> None:
         return
 
 
-def _key(trainer: Trainer, batch: Batch) -> str:
+def key_of(trainer: Trainer, batch: Batch) -> str:
     """Name a training by all that its speed depends on."""
     facts: dict[str, Any] = {
         "torch": torch.__version__,
@@ -254,7 +253,8 @@ def _key(trainer: Trainer, batch: Batch) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
-def _plain_gradient(trainer: Trainer, batch: Batch) -> None:
+def plain_gradient(trainer: Trainer, batch: Batch) -> None:
+    """Compute loss, scores and gradients of a batch as an uncompiled step does, and forget them."""
     with trainer.precision.for_training():
         loss, outputs = trainer.task.training_step(trainer.model, batch)
     with torch.no_grad():
@@ -263,11 +263,11 @@ def _plain_gradient(trainer: Trainer, batch: Batch) -> None:
     trainer.forget_gradients()
 
 
-def _seconds(compute: Callable[[], object], trainer: Trainer) -> float:
-    """Return what computing loss and gradients of a batch takes; nothing is changed."""
+def seconds_of(compute: Callable[[], object], trainer: Trainer, *, trials: int = 5) -> float:
+    """Return what computing loss and gradients of a batch takes at best; nothing is changed."""
     taken: list[float] = []
     with untouched(trainer.model, trainer.device):
-        for _ in range(_TRIALS):
+        for _ in range(trials):
             _wait_for(trainer.device)
             began = time.perf_counter()
             compute()

@@ -62,6 +62,7 @@ class State:
         device: Where the network is.
         generators: Of the user's own loaders.
         is_compiled: Whether the steps are compiled; None before that is decided.
+        threads: With how many the processor computes; None before that is decided.
         processes: Those that train together.
         epoch_random: Random state at the start of the running epoch.
     """
@@ -75,6 +76,7 @@ class State:
     device: torch.device
     generators: tuple[torch.Generator, ...] = ()
     is_compiled: bool | None = None
+    threads: int | None = None
     processes: Processes = ALONE
     epoch_random: dict[str, Tensor] = field(init=False)
 
@@ -131,6 +133,7 @@ class State:
             "update": self.update.to_json(),
             "average": None if self.average is None else self.average.to_json(),
             "is_compiled": self.is_compiled,
+            "threads": self.threads,
         }
         return checkpoints.begin(
             self.ledger.step, tensors, state, is_writer=self.processes.is_first
@@ -184,6 +187,7 @@ class State:
         if self.average is not None:
             self.average.load(under("average", tensors), state["average"])
         self.is_compiled = state.get("is_compiled")
+        self.threads = state.get("threads")
         random = under("random" if rank == 0 else f"random_of.{rank}", tensors)
         if not random:  # one process more than before goes on with the numbers it has drawn
             random = self.random()

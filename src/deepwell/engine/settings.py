@@ -100,6 +100,9 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
     compile: Literal["auto", "on", "off"] = "auto"
     """Turn loss and gradients into one compiled program: "auto" tries it where minutes of training
     are left, and keeps it if it is faster."""
+    threads: Literal["auto"] | int = Field(default="auto")
+    """Threads of the processor that compute: "auto" tries fewer than all of them on the first
+    batch, and takes them if they are faster, as for recurrent and very small networks."""
     device: str = "auto"
     """auto (a CUDA card if there is one, else the processor), cpu, cuda, cuda:1, mps."""
     devices: int = Field(default=1, ge=1, le=1024)
@@ -148,6 +151,13 @@ lion, muon, gradient_descent, lbfgs. Got: 'adamm'.
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
             raise ValueError("A device is one of auto, cpu, cuda, cuda:1 (a number), mps")
         return name
+
+    @field_validator("threads")
+    @classmethod
+    def _at_least_one_thread(cls, number: str | int) -> str | int:
+        if isinstance(number, int) and not 1 <= number <= 1024:
+            raise ValueError("A number of threads is 1 to 1024, or auto")
+        return number
 
     @field_validator("betas")
     @classmethod

@@ -16,11 +16,13 @@ from deepwell.engine.batches import IterableBatches, seed_of
 from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
 from deepwell.engine.checkpoint import Checkpoints
+from deepwell.engine.denormal import EVERY, drop_faded
 from deepwell.engine.devices import resolve_device
 from deepwell.engine.epoch_end import end_epoch
 from deepwell.engine.health import Before, Health
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
+from deepwell.engine.kept_memory import memory_kept
 from deepwell.engine.ledger import Ledger
 from deepwell.engine.loader_numbers import generators_of
 from deepwell.engine.loggers.base import with_loggers
@@ -36,6 +38,7 @@ from deepwell.engine.settings import EngineSettings
 from deepwell.engine.snapshot import own_host_numbers, seed_all
 from deepwell.engine.strategies import check_strategy
 from deepwell.engine.symmetry import explain_symmetry
+from deepwell.engine.threads import choose_threads, threads_as_before
 from deepwell.engine.update import Update
 from deepwell.engine.writing import Writing
 from deepwell.errors import ConfigError, DataError, TrainingError
@@ -178,7 +181,15 @@ class Trainer:
         if self.parallel is not None:
             together = self.parallel.in_force(self.task, self.batches.epoch(0), self.device)
         fork = torch.random.fork_rng(devices=cards)
-        with fork, own_host_numbers(), self.precision.in_force(), self._guard, together:
+        with (
+            fork,
+            own_host_numbers(),
+            memory_kept() if self.device.type == "cpu" else contextlib.nullcontext(),
+            threads_as_before(),
+            self.precision.in_force(),
+            self._guard,
+            together,
+        ):
             self._begin()
             try:
                 self.callbacks.fit_started(self.view())
@@ -196,6 +207,7 @@ class Trainer:
         self._clock = time.perf_counter()
         if self.checkpoints is not None:
             self._resumed_random = self.state.resume(self.checkpoints, self._identity())
+        self.notes += choose_threads(self)
         self.safeguard.begin()
 
     @property
@@ -293,6 +305,8 @@ class Trainer:
 
     def _end_step(self, is_good: bool, seen: Before | None) -> None:
         self.ledger.step += 1
+        if self.ledger.step % EVERY == 0 and self.device.type == "cpu":
+            drop_faded(self.state.update.optimizer)
         line = self.health.after_step(seen, step=self.ledger.step, epoch=self.ledger.epoch + 1)
         if line is not None:
             self.ledger.health.append(line)
