@@ -30,7 +30,7 @@ OPTIONS = {
         "--fail-on-leak", "--fairness", "--find-batch-size", "--find-lr", "--folds", "--group",
         "--ignore", "--image-size",
         "--kind", "--learning-rate", "--model", "--name", "--nested",
-        "--overfit-batch", "--plain", "--runs",
+        "--overfit-batch", "--per-class", "--plain", "--runs",
         "--seed", "--set", "--skip-broken", "--success", "--target", "--task", "--test",
         "--threshold", "--time", "--time-limit", "--uncertainty", "--weight", "DATA",
     ],

@@ -143,7 +143,7 @@ def test_rules_are_read(text, rule):
         ("90", "for 90 percent write 90%"),
         ("precision", "cannot be read"),
         ("precision<=0.9", "write the least precision that you accept"),
-        ("recall>=80", "between 0 and 1: for 80 percent write 80%"),
+        ("recall>=80", "between 0 and 1, without the ends: for 80 percent write 80%"),
         ("", "Write a number between 0 and 1"),
         ("recall>=nan", "must lie between 0 and 1"),
     ],
