@@ -43,6 +43,7 @@ from deepwell.models.tabular.table_input import NumberEmbedding, TableInputSetti
 from deepwell.nn.activation import ActivationName, width_factor
 from deepwell.nn.activation import activation as make_activation
 from deepwell.nn.flat_input import FlatInput, FlatNetwork
+from deepwell.nn.learned_mish import is_quick, learned_mish
 from deepwell.nn.quick_dropout import QuickDropout
 from deepwell.types import InputSpec
 
@@ -154,6 +155,8 @@ class LearnedActivation(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the mixture."""
+        if isinstance(self.function, nn.Mish) and inputs.ndim == 2 and is_quick(inputs):
+            return learned_mish(inputs, self.amount)
         return torch.addcmul(inputs, self.function(inputs) - inputs, self.amount)
 
 
