@@ -80,9 +80,12 @@ ENTRANTS = (
     Entrant("symmetric_trees", {"model": {"name": "symmetric_trees"}}),
     Entrant("boosted_trees", {"model": {"name": "boosted_trees"}}),
     Entrant("boosted_trees, few columns", {"model": _FEW_COLUMNS}, beyond_few="never"),
-    Entrant("boosted_trees, slow", {"model": _SLOW}, targets="even"),
+    Entrant("boosted_trees, slow", {"model": _SLOW}, beyond_few="never", targets="even"),
     Entrant(
-        "boosted_trees, logarithm", {"model": {**_SLOW, "log_targets": True}}, targets="skewed"
+        "boosted_trees, logarithm",
+        {"model": {**_SLOW, "log_targets": True}},
+        beyond_few="never",
+        targets="skewed",
     ),
     Entrant("symmetric_trees, logarithm", {"model": _SYMMETRIC_LOGARITHM}, targets="skewed"),
     Entrant("linear", _LINEAR, beyond_few="never"),
