@@ -221,3 +221,14 @@ def test_ctrl_c_keeps_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     # one part has 384 rows, too few to compare models by
     assert results["last"].reason == rounds.BY_CTRL_C
     assert len(ran.course.parts) == 2
+
+
+def test_a_fold_of_few_rows_leaves_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One fold of some hundred rows is chance: the second one is waited for."""
+    errors = {"quick": 0.01, "slow": 3.0, "last": 2.0}
+    for enough, parts in ((10, 1), (1_000, 2)):
+        monkeypatch.setattr(rounds, "ENOUGH_ROWS", enough)
+        clock = Clock({"quick": 1, "slow": 10, "last": 1}, errors=errors)
+        _, results = run(monkeypatch, clock, limit=30)
+        assert results["slow"].is_out
+        assert len(results["slow"].parts) == parts

@@ -91,7 +91,10 @@ class Rounds:
     def _fill(self) -> bool:
         """Begin trainings while there are free lanes; return whether anything runs."""
         while len(self._running) < self._lanes.size:
-            if not self._is_thinned and all(r.parts or r.is_out for r in self.results):
+            needed = self._parts_to_thin
+            if not self._is_thinned and all(
+                len(r.parts) >= needed or r.is_out for r in self.results
+            ):
                 self._is_thinned = True
                 self._thin()
             place = self._next()
@@ -160,8 +163,15 @@ class Rounds:
             result.is_out, result.reason = True, reason
             self._tell(result)
 
+    @property
+    def _parts_to_thin(self) -> int:
+        """Trainings that tell which models to leave out: two where a fold has few rows."""
+        rows = len(self._contest.course.parts[0].held_out)
+        is_enough = self._needs_all or rows >= ENOUGH_ROWS
+        return 1 if is_enough else min(2, self._num_parts)
+
     def _thin(self) -> None:
-        """Where time is short, leave out what the blend of the first round has no use for.
+        """Where time is short, leave out what the blend has no use for so far.
 
         What errs most goes first, and no more of them than must.
         """
@@ -169,14 +179,17 @@ class Rounds:
         if not alive or self._fits():
             return
         task, schema = self._contest.task, self._contest.schema
-        answers, truth = [r.parts[0] for r in alive], self._contest.course.first(1).truth
+        course = self.course
+        answers = [course.pooled(r.parts[: len(course.parts)], task) for r in alive]
+        truth = course.truth
         weights = choose_weights(answers, truth, task=task, schema=schema)
         losses = [loss_of(task, one, truth, schema) for one in answers]
         order = sorted(range(len(alive)), key=lambda p: (weights[p], -losses[p]))
         for place in order[:-1]:
             if self._fits() or (weights[place] >= LEAST_SHARE and not self._needs_all):
                 return
-            words = f"the first of {self._num_parts} folds showed little gain, and time is short"
+            seen = "fold" if len(course.parts) == 1 else f"{len(course.parts)} folds"
+            words = f"the first {seen} of {self._num_parts} showed little gain, and time is short"
             self._leave_out(alive[place], words)
 
     def _fits(self) -> bool:
