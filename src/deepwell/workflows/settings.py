@@ -49,7 +49,7 @@ class TrainSettings(Settings):
     """The columns to predict."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """One seed gives the same run twice on the same machine."""
-    time_limit: float = Field(default=100.0, gt=0, allow_inf_nan=False)
+    time_limit: float = Field(default=90.0, gt=0, allow_inf_nan=False)
     """Seconds in which the models of `--model auto` may be trained on a table, as a number or as
     10m or 1h."""
     data: DataSettings = DataSettings()
