@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,10 +40,13 @@ class FittedColumn:
         """Which arrays the column gives."""
         return KINDS[self.kind].layout(self.name, self.state)
 
-    def encode(self, table: Table, targets: Targets | None = None) -> Blocks:
-        """Turn the column of a table into arrays; with targets, those of the training rows."""
+    def parse(self, table: Table) -> Column:
+        """Read the column of a table as its kind."""
+        return KINDS[self.kind].parse(self.name, table[self.name])
+
+    def encode(self, column: Column, targets: Targets | None = None) -> Blocks:
+        """Turn what `parse` gave into arrays; with targets, those of the training rows."""
         kind = KINDS[self.kind]
-        column = kind.parse(self.name, table[self.name])
         if targets is not None and self.state.get("mode") == "target":
             codes = category_codes(column, self.state)
             numbers = encode_out_of_fold(codes, answers_of(targets), self.state)
@@ -220,8 +224,15 @@ class Encoders:
         categories = np.empty((len(table), len(spec.cardinalities)), dtype=np.int64)
         images: NDArray[np.uint8] | None = None
         feature = code = 0
+        # the members of a blend read the same columns, each in its own way
+        uses = Counter((column.name, column.kind) for column in self.columns)
+        parsed: dict[tuple[str, KindName], Column] = {}
         for column in self.columns:
-            blocks = column.encode(table, targets)
+            key = column.name, column.kind
+            if key not in parsed:
+                parsed[key] = column.parse(table)
+            uses[key] -= 1
+            blocks = column.encode(parsed[key] if uses[key] else parsed.pop(key), targets)
             if blocks.numbers is not None:
                 width = blocks.numbers.shape[1]
                 numbers[:, feature : feature + width] = blocks.numbers
