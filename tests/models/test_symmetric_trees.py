@@ -152,16 +152,18 @@ def test_rare_categories_see_the_rows_before_them_only() -> None:
     assert means.of_all(codes)[:, 0].tolist() == pytest.approx(of_all)
 
 
-def test_a_category_without_meaning_does_not_tell_the_target() -> None:
-    """With means that hold a row's own target, validation would stop at once and err more."""
-    rng = np.random.default_rng(0)
-    x = inputs(2 * ROWS)
-    x[:, 4] = rng.integers(0, 59, 2 * ROWS)  # 8 rows of each among the training rows
-    y = (np.nan_to_num(x[:, :1]) + rng.normal(0, 2, (2 * ROWS, 1))).astype(np.float64)
-    train, val = (x[:ROWS], y[:ROWS], None), (x[ROWS:], y[ROWS:], None)
-    trees, _ = grow("numbers", SPEC, train, val, settings=FEW, seed=0, head_size=1)
-    errors = (answer(trees, x[ROWS:]) - y[ROWS:]) ** 2
-    assert errors.mean() < y[ROWS:].var()
+def test_a_category_without_meaning_hardly_spoils_the_answers() -> None:
+    """Means that hold a row's own target would be believed: the error would be 1.11."""
+    errors: list[float] = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        x = np.zeros((2 * ROWS, 5), dtype=np.float32)
+        x[:, 4] = rng.integers(0, 60, 2 * ROWS)  # 8 rows of each among the training rows
+        y = rng.normal(0, 1, (2 * ROWS, 1))
+        train = (x[:ROWS], y[:ROWS], None)
+        trees, _ = grow("numbers", SPEC, train, None, settings=FEW, seed=0, head_size=1)
+        errors.append(((answer(trees, x[ROWS:]) - y[ROWS:]) ** 2).mean() / y[ROWS:].var())
+    assert np.mean(errors) < 1.05
 
 
 def test_gaps_have_a_side_of_their_own() -> None:

@@ -1,4 +1,4 @@
-"""x + a · (mish(x) − x) for training on a processor, in a third of the passes over memory."""
+"""x + a · (mish(x) − x) for training on a processor, in fewer passes over memory."""
 
 from __future__ import annotations
 

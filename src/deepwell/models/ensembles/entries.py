@@ -29,7 +29,7 @@ ENSEMBLES = (
         family="ensembles",
         title="Symmetric boosted trees",
         summary="No network: boosted trees that ask one question on each level, as CatBoost does. "
-        "Often better than boosted_trees on tables, and always a good partner for them.",
+        "A good partner for boosted_trees and networks, which err elsewhere.",
         paper="Prokhorenkova et al.: CatBoost, Unbiased Boosting with Categorical Features, "
         "NeurIPS (2018)",
         inputs=("numbers", "categories"),
