@@ -3,7 +3,15 @@ import torch
 from engine_fakes import Classify, engine, mlp, table
 from torch import nn
 
-from deepwell.engine import TensorBatches, choose_precision, fit, precision, resolve_device
+from deepwell.engine import (
+    EngineSettings,
+    TensorBatches,
+    choose_precision,
+    fit,
+    precision,
+    resolve_device,
+)
+from deepwell.engine.placement import place
 from deepwell.errors import ConfigError
 
 CPU = torch.device("cpu")
@@ -137,3 +145,30 @@ def test_devices_that_do_not_exist_are_named(name: str, monkeypatch: pytest.Monk
     with pytest.raises(ConfigError, match=f'"{name}" is not available here'):
         resolve_device(name)
     assert resolve_device("auto") == CPU
+
+
+def test_floats_with_the_values_of_bytes_count_as_bytes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: True)
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.randint(0, 256, (128, 784), generator=generator)
+    inputs = {
+        "bytes": pictures.byte(),
+        "floats": pictures.float() / 255,
+        "numbers": torch.randn(128, 784, generator=generator),
+    }
+    chosen = {}
+    for name, block in inputs.items():
+        rows = TensorBatches((block,), torch.arange(128) % 3, batch_size=128)
+        for compiles in ("on", "off"):
+            placed = place(
+                nn.Linear(784, 128),
+                rows,
+                None,
+                settings=EngineSettings.model_validate({"compile": compiles}),
+                device=CPU,
+                is_sharded=False,
+            )
+            chosen[name, compiles] = placed.precision.autocast_type
+    compiled = {name: kind for (name, compiles), kind in chosen.items() if compiles == "on"}
+    assert compiled == {"bytes": torch.bfloat16, "floats": torch.bfloat16, "numbers": None}
+    assert not any(kind for (_, compiles), kind in chosen.items() if compiles == "off")

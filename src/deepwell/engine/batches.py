@@ -103,10 +103,15 @@ class TensorBatches:
         """Rows in an epoch."""
         return len(self._targets)
 
-    @property
-    def input_types(self) -> tuple[torch.dtype, ...]:
-        """Type of each block of inputs."""
-        return tuple(block.dtype for block in self._inputs)
+    def first_rows(self, count: int) -> tuple[Tensor, ...]:
+        """Return the first rows of each block of inputs, as they lie there, not augmented.
+
+        Example:
+            >>> TensorBatches((torch.arange(5)[:, None],), torch.arange(5)).first_rows(2)
+            (tensor([[0],
+                    [1]]),)
+        """
+        return tuple(block[:count] for block in self._inputs)
 
     def __len__(self) -> int:
         return self._num_batches

@@ -23,6 +23,9 @@ from deepwell.engine.precision import (
 from deepwell.engine.settings import EngineSettings
 from deepwell.errors import TrainingError
 
+_VALUES_OF_A_BYTE = 256
+_ROWS_LOOKED_AT = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
@@ -103,9 +106,14 @@ def place(
 
 
 def _reads_bytes(batches: Batches) -> bool:
+    """Return whether all inputs are bytes, or floats of no more values than a byte has."""
     if not isinstance(batches, TensorBatches):
         return False
-    return all(t == torch.uint8 for t in batches.input_types)
+    return all(
+        block.dtype == torch.uint8
+        or (block.is_floating_point() and len(block.unique()) <= _VALUES_OF_A_BYTE)
+        for block in batches.first_rows(_ROWS_LOOKED_AT)
+    )
 
 
 def _work(

@@ -113,8 +113,8 @@ def choose_precision(
         model: Decides whether there are convolutions and how large its matrices are.
         batch_rows: Rows in a batch.
         work: Operations of a batch forwards, see `forward_work`; 0 if that is not known.
-        compiles_bytes: Whether the network reads bytes, whose 8 bits lose nothing, and is
-            compiled, which makes the casts free.
+        compiles_bytes: Whether the network reads bytes, or floats of no more values, for which
+            8 bits are enough, and is compiled, which makes the casts free.
 
     Raises:
         ConfigError: The device does not have what was asked for.
@@ -144,8 +144,10 @@ def choose_precision(
     if device.type == "cuda":
         return _choose_on_cuda(device)
     if device.type == "cpu":
-        if compiles_bytes and batch_rows * largest_matrix(model) >= large_product():
-            work = LARGE_WORK
+        is_large = batch_rows * largest_matrix(model) >= large_product()
+        if compiles_bytes and is_large and processor_has_bfloat16():
+            words = "bfloat16 autocast: the processor has it, and 8 bits are enough for the inputs"
+            return _precision(device, torch.bfloat16, "highest", words)
         return _choose_on_processor(device, model, batch_rows, work)
     return _precision(device, None, "highest", "32-bit floats")
 
