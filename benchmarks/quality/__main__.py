@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--peers", metavar="PYTHON", help="with lightgbm, xgboost and catboost")
     options = parser.parse_args()
     wanted = list(divisions(options.sets, options.splits))
+    if options.peers:
+        check_peers(str(options.peers))
     folders = {one.name: _folder(one, options.gathered) for one, _ in wanted}
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"quality-{datetime.now(UTC):%Y-%m-%d}.json"
@@ -88,6 +90,26 @@ def _folder(one: Set, gathered: Path | None) -> Path:
             "`python -m benchmarks.quality.gather FOLDER` and read with --gathered FOLDER."
         )
     return folder
+
+
+def check_peers(python: str) -> None:
+    """Try what the peers import, before anything is trained.
+
+    Raises:
+        SystemExit: Something is missing there.
+    """
+    packages = ", ".join(("pandas", "polars", "pyarrow", "sklearn", *LIBRARIES))
+    try:
+        done = subprocess.run([python, "-c", f"import {packages}"], capture_output=True, text=True)
+    except OSError as error:
+        raise SystemExit(f"--peers {python} cannot be run: {error.strerror}.") from error
+    if done.returncode:
+        reason = done.stderr.strip().splitlines()[-1]
+        needed = Path(__file__).with_name("peers.txt")
+        raise SystemExit(
+            f"--peers {python} lacks something ({reason}). Install it there: "
+            f"{python} -m pip install -r {needed}"
+        )
 
 
 def measure(data: Path, one: Set, number: int, peers: str | None) -> dict[str, Any]:
