@@ -108,6 +108,7 @@ def by_engine(work: Workload) -> nn.Module:
         optimizer="rmsprop",
         schedule="constant",
         device="cpu",
+        threads=torch.get_num_threads(),  # as the loops by hand: sums depend on their number
     )
     batches = TensorBatches(
         (work.inputs,), work.labels, batch_size=work.batch_size, shuffle=True, seed=SEED
