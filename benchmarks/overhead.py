@@ -94,8 +94,8 @@ def workloads() -> list[Workload]:
     # the middle line of each picture stands for a table with 28 numbers
     row = vectors.reshape(-1, 28, 28)[:, 14].contiguous()
     return [
-        Workload("784-128-10, batch 128", vectors, labels, (784, 128, 10), 128, epochs=5),
-        Workload("28-32-10, batch 32", row, labels, (28, 32, 10), 32, epochs=2),
+        Workload("784-128-10, batch 128", vectors, labels, (784, 128, 10), 128, epochs=20),
+        Workload("28-32-10, batch 32", row, labels, (28, 32, 10), 32, epochs=8),
     ]
 
 

@@ -19,8 +19,6 @@ from deepwell.engine.settings import EngineSettings
 from deepwell.engine.trainer import Trainer
 from deepwell.types import Batch
 
-_SMALLEST_WEIGHT = 1e-12
-
 
 def fit(
     model: nn.Module,
@@ -117,15 +115,15 @@ def train_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:
     Returns:
         False if the epoch has no batch left; nothing was done then.
     """
-    first: Tensor | None = None
-    total: Tensor | None = None
+    first: Tensor | float | None = None
+    total: Tensor | float | None = None
     for batch in islice(rows, trainer.micro_batches):
         with trainer.precision.for_training():
             loss, outputs = trainer.task.training_step(trainer.model, batch)
         trainer.note(batch, loss, outputs)
-        weight = loss.weight.detach()
+        weight = trainer.weight_of(loss)
         if first is None or total is None:
-            first = total = weight.clamp_min(_SMALLEST_WEIGHT)
+            first = total = weight
         else:
             total = total + weight
         trainer.scale(loss.sum / first).backward()

@@ -73,11 +73,15 @@ class Precision:
             return contextlib.nullcontext()
         return torch.autocast(self.device_type, dtype=self.autocast_type)
 
+    def for_training(self) -> AbstractContextManager[object]:
+        """Return `autocast`, on a processor with the attention that is quick on the way back."""
+        if self.device_type == "cpu" and self.autocast_type == torch.bfloat16:
+            return self._with_quick_attention()
+        return self.autocast()
+
     @contextlib.contextmanager
-    def for_training(self) -> Generator[None]:
-        """Enter `autocast`, on a processor with the attention that is quick on the way back."""
-        is_quick = self.device_type == "cpu" and self.autocast_type == torch.bfloat16
-        with self.autocast(), QuickAttention() if is_quick else contextlib.nullcontext():
+    def _with_quick_attention(self) -> Generator[None]:
+        with self.autocast(), QuickAttention():
             yield
 
     @contextlib.contextmanager

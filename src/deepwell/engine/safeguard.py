@@ -74,7 +74,7 @@ class Safeguard:
         self._refuse("The loss", self._agreed(explain_loss(batch) if is_bad else ""))
         return False
 
-    def prepares(self, correction: Tensor | None) -> bool:
+    def prepares(self, correction: Tensor | float | None) -> bool:
         """Correct and clip the gradients; return whether the optimizer may use them.
 
         Raises:

@@ -78,7 +78,7 @@ class Update:
         """Return the loss as its gradient shall be taken: larger in 16-bit training."""
         return loss if self._scaler is None else self._scaler.scale(loss)
 
-    def prepare(self, correction: Tensor | None) -> bool:
+    def prepare(self, correction: Tensor | float | None) -> bool:
         """Correct and clip the gradients; return False if they are known not to be finite.
 
         Args:

@@ -88,7 +88,7 @@ class WatchedTrainer(Trainer):
         scaled = super().scale(loss)
         return cast(Tensor, _TimedLoss(scaled, self.watch)) if hasattr(self, "watch") else scaled
 
-    def update(self, correction: Tensor | None) -> None:
+    def update(self, correction: Tensor | float | None) -> None:
         """Do the optimizer step."""
         if not hasattr(self, "watch"):
             return super().update(correction)
