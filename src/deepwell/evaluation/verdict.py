@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from deepwell.evaluation.intervals import Difference, Interval
 from deepwell.evaluation.metrics import Metric
-from deepwell.evaluation.numerals import number, percent
+from deepwell.evaluation.numerals import fixed, number, percent
 from deepwell.models.catalog import MODELS
 from deepwell.tasks.base import TaskName
 
@@ -103,7 +103,7 @@ def _apart(metric: Metric, difference: float | None) -> str:
     """Write the size of a difference."""
     size = None if difference is None else abs(difference)
     if metric.unit == "share" and size is not None:
-        return number(size * 100, 3)
+        return fixed(100 * size, 1) if size >= 0.001 else number(100 * size, 1)
     return number(size, 3)
 
 
@@ -125,7 +125,7 @@ def size_text(metric: Metric, size: float | None) -> str:
     Example:
         >>> from deepwell.evaluation.metrics import METRICS
         >>> size_text(METRICS["accuracy"], 0.0123)
-        '1.23 percentage points of accuracy'
+        '1.2 percentage points of accuracy'
     """
     return f"{_apart(metric, size)} {_unit(metric)}"
 

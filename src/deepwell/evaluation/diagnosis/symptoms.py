@@ -145,6 +145,11 @@ class Symptoms:
         return what_is(str(self.record.layers.get("model") or self.model))
 
     @property
+    def competed(self) -> bool:
+        """Whether several kinds of models competed, within a time that can be made longer."""
+        return bool(self.record.race) or self.config.get("model", {}).get("name") == "auto"
+
+    @property
     def measured_on(self) -> str:
         """A sentence on which of several models was trained again for the diagnosis, or ""."""
         name = self.measured.get("stand_in")
