@@ -104,9 +104,10 @@ class Symptoms:
 
     @property
     def answers_are_chosen(self) -> bool:
-        """Whether a threshold or costs chose the answers: their accuracy is then no sign."""
-        decision = self.record.evaluation.get("decision") or {}
-        return bool(decision.get("answers"))
+        """Whether a threshold or costs chose the answers, and the likelier ones are what counts."""
+        evaluation = self.record.evaluation
+        is_by_answers = evaluation.get("primary") not in ("cost", "average_precision")
+        return is_by_answers and bool((evaluation.get("decision") or {}).get("answers"))
 
     def outcome(self, baseline: str) -> str | None:
         """Return better, worse or undecided: the network against a baseline; None if unknown."""
