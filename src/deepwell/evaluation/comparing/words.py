@@ -34,7 +34,8 @@ def verdict(
     open_ = [pair for pair in own if pair.better == "undecided"]
     if len(contenders) == 2:
         if is_rounding(own[0].difference, score.value):
-            return f"{best.name} and {own[0].second} ({reached}) answer alike: no difference."
+            same = f"{best.name} and {own[0].second} have the same {title_inside(metric)}"
+            return f"{same} ({reached}): no difference."
         return _two(metric, own[0], reached, confidence)
     text = f"{best.name} has the best {title_inside(metric)} ({reached})."
     many = f" after Holm's correction for {len(pairs)} comparisons"
