@@ -77,7 +77,7 @@ def test_overlapping_trainings_widen_the_interval_over_seeds() -> None:
         (None, "choosing the best of them is optimistic."),
         (0.0, "one is so far ahead, or they are so alike, that choosing the best is no luck."),
         (6.58e-12, "one is so far ahead, or they are so alike, that choosing the best is no luck."),
-        (0.01, "choosing the best of them is optimistic by about 1 percentage point"),
+        (0.01, "choosing the best of them is optimistic by about 1.0 percentage points"),
     ],
 )
 def test_what_choosing_among_runs_gains_is_said_in_words(size: float | None, said: str):

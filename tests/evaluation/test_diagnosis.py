@@ -368,3 +368,68 @@ def test_repeated_inputs_show_the_noise() -> None:
     assert floor is not None
     assert floor["rows"] == 900
     assert floor["floor"] == pytest.approx(2.0, rel=0.1)
+
+
+def test_a_network_that_has_not_learned_says_nothing_about_its_rows() -> None:
+    told = evaluation(net=9.9, constant=10.0, boosting=3.0)
+    spread = {"kind": "squared", "networks": 6, "error": 4.0, "variance": 0.4, "bias": 3.6}
+    curve = extrapolate(SIZES, np.array([[9.9, 9.9, 9.8, 9.9, 9.9]]))
+    measured = {"scores": {"train": score(9.8)}, "spread": spread, "curve": curve}
+    config = '[model]\nname = "mlp"\nhidden_sizes = [1]\n'
+    assert list(found(config, evaluation=told, measured=measured)) == ["underfitting"]
+
+
+def test_weights_kept_from_before_the_overfitting_know_nothing_by_heart() -> None:
+    lines = losses([0.6, 0.4, 0.2, 0.05, 0.02], [0.6, 0.5, 0.6, 0.9, 1.1])
+    told = evaluation(net=9.0, constant=10.0, linear=7.0)
+    measured = {"scores": {"train": score(9.5)}}
+    finding = found(
+        lines=lines, evaluation=told, measured=measured, result={"training": {"best_epoch": 2}}
+    )
+    assert "underfitting" not in finding
+    heart = finding["overfitting"]
+    assert heart.title == "Behind its best epoch the network learns its training rows by heart."
+    assert heart.evidence == (
+        "The validation loss rose by 80\u202f% while the training loss went on falling. "
+        "The weights of epoch 2 of 5 were kept."
+    )
+
+
+def test_a_loss_that_doubles_near_zero_is_no_jump() -> None:
+    lines = losses([0.6, 0.1, 0.002, 0.005, 0.004, 0.006, 0.001], [0.6] * 7)
+    assert "rate_too_high" not in found(lines=lines)
+    lines = losses([0.6, 0.1, 0.3, 0.09, 0.4, 0.08, 0.5], [0.6] * 7)
+    assert "rate_too_high" in found(lines=lines)
+
+
+def test_an_ensemble_of_a_named_network_is_not_given_time_that_it_does_not_use() -> None:
+    told = evaluation(net=5.0, constant=10.0, boosting=3.0)
+    config = 'time_limit = 90.0\nensemble = 5\n[model]\nname = "mlp"\nhidden_sizes = [64]\n'
+    facts = {"evaluation": told, "layers": {"model": "blend"}}
+    finding = found(config, measured={"scores": {"train": score(4.8)}}, **facts)["underfitting"]
+    assert "time_limit" not in finding.action
+    assert "model.hidden_sizes=[128]" in finding.action
+
+
+def test_a_model_that_fits_its_rows_is_not_told_to_grow() -> None:
+    told = evaluation(net=5.0, constant=10.0, linear=6.0)
+    spread = {"kind": "squared", "networks": 6, "error": 4.0, "variance": 0.4, "bias": 3.6}
+    config = '[model]\nname = "mlp"\nhidden_sizes = [64]\n'
+    facts = {"evaluation": told}
+    able = found(config, measured={"spread": spread, "scores": {"train": score(2.0)}}, **facts)
+    assert able["bias"].action == ""
+    assert "large enough" in able["bias"].cause
+    weak = found(config, measured={"spread": spread, "scores": {"train": score(4.9)}}, **facts)
+    assert "model.hidden_sizes=[128]" in weak["bias"].action
+
+
+def test_labels_that_differ_by_chance_are_no_slips() -> None:
+    suspect = {"id": 3, "given": "no", "likely": "yes", "probability": 0.97}
+    labels = {"found": 34, "rows": {"val": 197, "test": 263}, "suspects": [suspect]}
+    facts = {"evaluation": {"rows": {"train": 856}, "primary": "accuracy"}}
+    alone = found(measured={"labels": labels}, **facts)["label_noise"]
+    assert alone.severity == "warning"
+    repeats = {"rows": 855, "floor": 0.177}
+    lots = found(measured={"labels": labels, "repeats": repeats}, **facts)["label_noise"]
+    assert lots.severity == "note"
+    assert lots.title == "34 labels may be wrong."

@@ -9,6 +9,7 @@ import pytest
 from deepwell.data.schema import ColumnSpec, Schema
 from deepwell.data.table import Table
 from deepwell.errors import ConfigError, DataError, TrainingError
+from deepwell.evaluation.asked import Asked
 from deepwell.evaluation.baselines import Baseline
 from deepwell.evaluation.evaluate import evaluate
 from deepwell.evaluation.intervals import Resamples, intervals, paired_difference
@@ -16,6 +17,7 @@ from deepwell.evaluation.metrics import METRICS, metrics_for
 from deepwell.evaluation.scored import Scored
 from deepwell.evaluation.settings import EvaluationSettings
 from deepwell.tasks import Binary, Multiclass, Multilabel, Regression
+from deepwell.tasks.decisions import DecisionSettings
 from deepwell.types import Predictions
 
 KEYS = {
@@ -247,3 +249,53 @@ def test_broken_input_is_explained() -> None:
     wrong = EvaluationSettings(success="accuracy > 0.5")
     with pytest.raises(ConfigError, match="not one of regression"):
         evaluate(task, kinds, test=table, predictions=net, settings=wrong, **common)
+
+
+def sold(rows: int = 400) -> tuple[Binary, Table, dict[str, Baseline], Predictions]:
+    generator = np.random.default_rng(4)
+    chance = generator.uniform(size=rows)
+    truth = generator.uniform(size=rows) < chance
+    table = Table({"x": pl.Series(chance), "sold": pl.Series(np.where(truth, "yes", "no"))})
+    stated = np.stack([1 - chance, chance], axis=1)
+    usual = np.tile([0.6, 0.4], (rows, 1))
+    baselines = {
+        "constant": Baseline("Most common class", Predictions(usual.argmax(1), usual), 0.1, ""),
+        "linear": Baseline("Logistic regression", Predictions(stated.argmax(1), stated), 0.1, ""),
+    }
+    return (
+        Binary(targets=("sold",), classes=["no", "yes"]),
+        table,
+        baselines,
+        Predictions((chance >= 0.2).astype(np.int64), stated),
+    )
+
+
+def test_where_mistakes_have_a_price_all_models_answer_by_it_and_the_cost_decides():
+    task, table, baselines, net = sold()
+    asked = Asked(EvaluationSettings(resamples=200), DecisionSettings(cost="1,4"))
+    found = evaluate(
+        task, schema(("sold",)), test=table, predictions=net, baselines=baselines, settings=asked
+    )
+    truth = task.truth(table)
+    alarms, misses = (net.values > truth).mean(), (net.values < truth).mean()
+    assert found.primary == "cost"
+    assert found.metrics["cost"].value == pytest.approx(alarms + 4 * misses)
+    # the same probabilities answered by the same costs are the same answers
+    assert found.baselines["linear"]["cost"].value == found.metrics["cost"].value
+    # who always says yes pays for each no
+    assert found.baselines["constant"]["cost"].value == pytest.approx((truth == 0).mean())
+    assert found.baseline_titles["constant"] == "Cheapest constant answer"
+    assert found.verdict.startswith("Between the network and the linear model there is no")
+    assert "beats the cheapest constant answer by" in found.verdict
+
+
+@pytest.mark.parametrize("rule", ["0.2", "f1", "recall>=0.9"])
+def test_a_chosen_threshold_is_judged_by_what_no_threshold_moves(rule: str):
+    task, table, baselines, net = sold()
+    asked = Asked(EvaluationSettings(resamples=200), DecisionSettings(threshold=rule))
+    found = evaluate(
+        task, schema(("sold",)), test=table, predictions=net, baselines=baselines, settings=asked
+    )
+    assert found.primary == "average_precision"
+    outcomes = {one.baseline: one.outcome for one in found.comparisons}
+    assert outcomes == {"constant": "better", "linear": "undecided"}

@@ -52,6 +52,33 @@ def test_rows_without_groups_have_no_clusters() -> None:
     assert deepwell.explore(frame, clusters=4).clustering.k == 4
 
 
+def test_tails_that_hide_groups_from_the_gap_are_told() -> None:
+    generator = np.random.default_rng(5)
+    frame = blobs(seed=5).with_columns(
+        pl.Series("debt", generator.standard_t(1.5, size=180)),
+        pl.Series("rent", generator.standard_t(1.5, size=180)),
+    )
+    found = deepwell.explore(frame, columns=["age", "income", "debt", "rent"])
+    assert found.clustering.by_gap == 1
+    assert found.summary.startswith("No sure clusters: by the gap statistic a second one does not")
+    assert "The silhouette sees" in found.summary
+
+
+@pytest.mark.parametrize(("few", "many"), [("no", "yes"), ("yes", "no")])
+def test_of_two_values_the_more_frequent_inside_names_a_cluster(few: str, many: str) -> None:
+    size = 60
+    frame = pl.DataFrame(
+        {
+            "x": np.r_[np.zeros(size), np.full(size, 9.0)] + np.tile([0.0, 0.1, 0.2], 40),
+            "y": np.r_[np.zeros(size), np.full(size, 9.0)] + np.tile([0.0, 0.3, 0.1, 0.2], 30),
+            "paid": [many] * 58 + [few] * 2 + [many] * 36 + [few] * 24,
+        }
+    )
+    found = deepwell.explore(frame, clusters=2)
+    texts = [fact.text for group in found.groups for fact in group.facts if fact.column == "paid"]
+    assert f"often paid {few} (40\u202f% against 3\u202f%)" in texts
+
+
 def test_a_network_is_looked_through_before_its_head(houses_result: TrainResult) -> None:
     run = houses_result.folder.path
     found = deepwell.explore(small_data.houses(), model=run, clusters=2)

@@ -74,6 +74,15 @@ def test_what_has_no_meaning_is_refused(tmp_path: Path, changes: dict[str, Any],
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"find": {"learning_rate": True}}, "grows trees"), ({"task": {"loss": "mae"}}, "knows squ")],
+)
+def test_trees_refuse_before_the_data_are_read(asked: dict[str, Any], words: str):
+    with pytest.raises(ConfigError, match=words):
+        deepwell.train("no such file.csv", "price", model="boosted_trees", settings=asked)
+
+
 def test_the_perceptron_has_no_rate_to_find(tmp_path: Path):
     with pytest.raises(ConfigError, match="only scales all weights"):
         deepwell.train(

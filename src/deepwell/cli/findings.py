@@ -63,10 +63,12 @@ class Countdown:
 
 def show_findings(run: Path, findings: Sequence[Finding], *, quick: bool) -> None:
     """Print findings in full: title, evidence, cause, command."""
+    from deepwell.evaluation.diagnosis.finding import healthy_words
     from deepwell.files import read_json
 
-    if not findings:
-        console.print("Nothing is wrong with this run, as far as its numbers tell.")
+    healthy = healthy_words(findings)
+    if healthy:
+        console.print(healthy)
     for finding in findings:
         console.print(f"\n{_head(finding.severity)} [bold]{escape(finding.title)}[/bold]")
         for text in (finding.evidence, finding.cause):
@@ -75,7 +77,8 @@ def show_findings(run: Path, findings: Sequence[Finding], *, quick: bool) -> Non
         if finding.action:
             console.print(f"         [bold]→[/bold] {escape(finding.action)}", soft_wrap=True)
     labels = read_json(run / "diagnosis.json")["measured"].get("labels") or {}
-    _show_suspects(labels.get("suspects") or [])
+    if any(finding.name == "label_noise" for finding in findings):
+        _show_suspects(labels.get("suspects") or [])
     console.print(f"\nReport   {escape(str(run / 'report.html'))}", soft_wrap=True)
     if quick:
         words = shlex.join(["deepwell", "diagnose", str(run)])

@@ -67,6 +67,8 @@ def show_result(run: Path, result: Mapping[str, Any]) -> None:
     _show_findings(evaluation)
     training = result["training"]
     done = f"{plural(training['epochs'], 'epoch')}, {plural(training['steps'], 'step')}"
+    if not training["epochs"]:
+        done = plural(training["steps"], "tree")
     if (run / "race.json").is_file():
         done = "All models"
     seconds = f"{result['seconds']['training']:.1f} s on {training['device']}"

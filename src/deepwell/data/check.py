@@ -144,7 +144,8 @@ def _notes_on_copies(table: Table, schema: Schema) -> list[str]:
     if not count:
         return []
     return [
-        f"{count} rows have the same inputs as a row with another target: no model gets all right."
+        f"{count:,} rows have the same inputs as a row with another target: no model gets all "
+        "right."
     ]
 
 

@@ -96,7 +96,7 @@ def _inspect(
     kind, reason = (asked, "kind set by you") if asked else recognise(column, role)
     if kind is None:
         return _unusable(name, column, role, reason)
-    parsed = KINDS[kind].parse(name, column)
+    parsed = _weights(name, column) if role == "weight" else KINDS[kind].parse(name, column)
     missing, distinct = count_missing(parsed), _count_distinct(parsed)
     description = KINDS[kind].describe(parsed)
     warnings = [*_general_warnings(column, parsed, missing), *description.warnings]
@@ -219,13 +219,25 @@ def _check_special(table: Table, schema: Schema) -> None:
         check_weights(weight, table[weight])
 
 
+def _weights(name: str, column: Column) -> Column:
+    """Read weights as numbers; categories, as an input may be, are no way out for them."""
+    try:
+        return KINDS["number"].parse(name, column)
+    except ColumnError as error:
+        read = str(error).partition(" Correct the value")[0]
+        raise ColumnError(
+            f"{read} A weight says how much a row counts, 0 or more: name a column of numbers with "
+            "--weight, or leave it out."
+        ) from error
+
+
 def check_weights(name: str, column: Column) -> None:
     """Check the weights of the rows.
 
     Raises:
         ColumnError: They are no numbers, missing, negative, infinite or all zero.
     """
-    values = KINDS["number"].parse(name, column)
+    values = _weights(name, column)
     if not isinstance(values, pl.Series):
         return
     for wrong, what in ((values.is_null(), "has no value"), (values < 0, "is negative")):

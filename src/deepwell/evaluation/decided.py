@@ -67,6 +67,8 @@ def judge_decision(
             name: _probabilities(one, weight, settings) for name, one in scored.items()
         }
         found["answers"] = _answers(decision, scored, weight)
+        if found["answers"] and task.name == "binary":
+            found["answers"]["yes"] = task.labels[1]
         found["curve"] = _curve(decision, scored["after"], weight)
     if decision.conformal is not None:
         found["coverage"] = _coverage(decision.conformal, task, truth, after, settings)

@@ -33,26 +33,30 @@ def decided_lines(decision: Json | None) -> list[str]:
     return [line for line in lines if line]
 
 
-def answers_remark(decision: Json | None) -> str:
-    """Say that answers chosen for another end cost accuracy, or "" where they do not.
-
-    The simple models beside it answer the likelier class, so their accuracy is no fair measure.
+def answers_remark(decision: Json | None, primary: str) -> str:
+    """Say how answers that were chosen for another end are judged, or "" where none were.
 
     Args:
         decision: `decision` of evaluation.json, or None.
+        primary: The metric that decides.
 
     Example:
-        >>> answers = {"before": {"accuracy": 0.82}, "after": {"accuracy": 0.78}}
-        >>> answers_remark({"answers": answers})[:49]
-        'Its answers were chosen for another end than accu'
+        >>> answers = {"before": {"accuracy": 0.82}, "after": {"accuracy": 0.82}}
+        >>> answers_remark({"answers": answers}, "cost")
+        'All answer with the least expected cost.'
     """
-    answers = (decision or {}).get("answers") or {}
-    before, after = ((answers.get(when) or {}).get("accuracy") for when in ("before", "after"))
-    if not (is_number(before) and is_number(after)) or after >= before:
+    answers = (decision or {}).get("answers")
+    if not answers:
         return ""
+    before, after = (answers[when].get("accuracy") for when in ("before", "after"))
+    went = ""
+    if is_number(before) and is_number(after) and after < before:
+        went = f" Its accuracy went from {percent(before)} to {percent(after)} by that."
+    if primary == "cost":
+        return f"All answer with the least expected cost.{went}"
     return (
-        f"Its answers were chosen for another end than accuracy, which is {percent(after)} by that "
-        f"and was {percent(before)} before; the simple models answer the likelier class."
+        f"Its threshold was chosen for another end than accuracy.{went} The simple models have "
+        f"none, so all are judged by {_title(primary)}, which no threshold moves."
     )
 
 
@@ -81,7 +85,8 @@ def _answered(decision: Json) -> str:
         if is_number(before.get(name)) or is_number(after.get(name))
     ]
     thresholds = answers.get("thresholds") or ()
-    how = f"from {percent(thresholds[0])} on" if len(thresholds) == 1 else "chosen anew"
+    yes = f'"{shortened(answers["yes"], 40)}" ' if answers.get("yes") else ""
+    how = f"{yes}from {percent(thresholds[0])} on" if len(thresholds) == 1 else "chosen anew"
     return f"Answers ({how}): {'; '.join(parts)}."
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepwell.data.schema import Schema
 from deepwell.data.table import Table
 from deepwell.errors import DataError, TrainingError
-from deepwell.evaluation.asked import metrics_of, primary_of
+from deepwell.evaluation.asked import Asked, by_costs, metrics_of, primary_of
 from deepwell.evaluation.baselines import Baseline
 from deepwell.evaluation.calibration import Calibration, calibrate
 from deepwell.evaluation.intervals import (
@@ -123,7 +123,7 @@ def evaluate(
     test: Table,
     predictions: Predictions,
     baselines: Mapping[str, Baseline],
-    settings: EvaluationSettings | None = None,
+    settings: EvaluationSettings | Asked | None = None,
     seed: int = 0,
     model: str = "",
 ) -> Evaluation:
@@ -138,7 +138,8 @@ def evaluate(
         test: The test rows, targets included.
         predictions: The network's answers for them.
         baselines: From `fit_baselines`, may be empty.
-        settings: Resamples, threshold and so on.
+        settings: Resamples, threshold and so on; `Asked` with what decides the answers. Where that
+            is a cost, the simple models answer by it as well.
         seed: For the bootstrap and the choice of shown points.
         model: Name of the model, to be told from a network where it is none.
 
@@ -148,17 +149,18 @@ def evaluate(
         TaskError: A target that is missing, or a class that training never saw.
         TrainingError: The network answers with NaN or infinity.
     """
-    settings = settings or EvaluationSettings()
+    asked = settings if isinstance(settings, Asked) else Asked(settings or EvaluationSettings())
+    settings, decide = asked.evaluation, asked.decide
     success = None if settings.success is None else parse_success(settings.success, task.name)
     weight = _weight(schema, test)
     _check(test, predictions, weight)
     truth = task.truth(test)
     models = {NETWORK: Scored(task.name, truth, predictions)}
     for name, baseline in baselines.items():
-        models[name] = Scored(task.name, truth, baseline.predictions)
+        models[name] = Scored(task.name, truth, by_costs(task, baseline.predictions, decide))
     groups = group_codes(schema, test)
-    scores, differences = _score(task, models, weight, settings, seed=seed, groups=groups)
-    primary = primary_of(task, settings)
+    scores, differences = _score(task, models, weight, asked, seed=seed, groups=groups)
+    primary = primary_of(task, settings, decide)
     comparisons = tuple(compare(name, primary, paired) for name, paired in differences.items())
     network = models[NETWORK]
     own = scores[NETWORK]
@@ -171,7 +173,9 @@ def evaluate(
         metrics=own,
         by_target=_by_target(task, truth, predictions, weight),
         baselines={name: scores[name] for name in baselines},
-        baseline_titles={name: one.title for name, one in baselines.items()},
+        baseline_titles={
+            name: _title(name, one, task, primary.name) for name, one in baselines.items()
+        },
         baseline_seconds={name: one.seconds for name, one in baselines.items()},
         baseline_notes={name: one.note for name, one in baselines.items()},
         comparisons=comparisons,
@@ -189,6 +193,11 @@ def evaluate(
         residuals=_residuals(task, network, seed),
         mistakes=worst_mistakes(task, schema, test, network, limit=settings.mistakes),
     )
+
+
+def _title(name: str, baseline: Baseline, task: Task, primary: str) -> str:
+    is_by_cost = name == "constant" and primary == "cost" and task.name != "regression"
+    return "Cheapest constant answer" if is_by_cost else baseline.title
 
 
 def _check(test: Table, predictions: Predictions, weight: Floats | None) -> None:
@@ -227,14 +236,15 @@ def _score(
     task: Task,
     models: Mapping[str, Scored],
     weight: Floats | None,
-    settings: EvaluationSettings,
+    asked: Asked,
     *,
     seed: int,
     groups: NDArray[np.int64] | None,
 ) -> tuple[dict[str, dict[str, Interval]], dict[str, Difference]]:
     """Return the metrics of each model, and network − baseline of the primary metric."""
-    network = models[NETWORK]
-    metrics = metrics_of(task, settings, has_probabilities=network.has_probabilities)
+    network, settings, decide = models[NETWORK], asked.evaluation, asked.decide
+    has_chances = network.has_probabilities
+    metrics = metrics_of(task, settings, has_probabilities=has_chances, decide=decide)
     count = affordable(settings.resamples, network, metrics)
     resamples = Resamples(len(network), count=count, seed=seed, groups=groups)
     draws = bootstrap(models, metrics, resamples, weight)
@@ -246,7 +256,7 @@ def _score(
         }
         for name, of_model in values.items()
     }
-    primary = primary_of(task, settings).name
+    primary = primary_of(task, settings, decide).name
     differences = {
         name: difference(
             values[NETWORK][primary],

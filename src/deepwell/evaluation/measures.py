@@ -164,6 +164,12 @@ def cost(rows: Weighted, *, over: float = 1.0, under: float = 1.0) -> Floats:
     return rows.mean(np.where(errors > 0, over * errors, -under * errors)).mean(axis=0)
 
 
+def cost_of_answers(rows: Weighted, *, costs: Floats) -> Floats:
+    """Mean cost of an answer: of the true class (row) answered with a class (column)."""
+    paid = costs[rows.scored.truth, rows.scored.values]
+    return rows.mean(paid if paid.ndim == 1 else paid.mean(axis=1))
+
+
 def pinball(rows: Weighted, *, quantile: float = 0.5) -> Floats:
     """Quantile loss: q times the error below the truth, 1 − q times the error above it."""
     errors = rows.scored.values - rows.scored.truth

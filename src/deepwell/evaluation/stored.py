@@ -24,6 +24,7 @@ from deepwell.files import atomic_path
 from deepwell.runs.folder import RunFolder
 from deepwell.tasks import from_json as task_from_json
 from deepwell.tasks.base import Task
+from deepwell.tasks.decisions.settings import DecisionSettings
 from deepwell.tasks.regression import prediction_names
 from deepwell.types import Predictions
 
@@ -71,14 +72,21 @@ class Answers:
     @property
     def primary(self) -> Metric:
         """The metric by which the run was judged."""
-        name = primary_of(self.task, self.settings).name
+        name = primary_of(self.task, self.settings, self.decide).name
         return next(metric for metric in self.metrics if metric.name == name)
 
     @cached_property
     def metrics(self) -> list[Metric]:
         """The metrics that these answers allow."""
         has_probabilities = self.scored.has_probabilities
-        return metrics_of(self.task, self.settings, has_probabilities=has_probabilities)
+        return metrics_of(
+            self.task, self.settings, has_probabilities=has_probabilities, decide=self.decide
+        )
+
+    @cached_property
+    def decide(self) -> DecisionSettings:
+        """How probabilities became answers."""
+        return DecisionSettings.model_validate(self.config.get("decide", {}))
 
 
 def write_answers(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from deepwell.evaluation.intervals import Difference, Interval
 from deepwell.evaluation.metrics import Metric
-from deepwell.evaluation.numerals import number, percent
+from deepwell.evaluation.numerals import fixed, number, percent
 from deepwell.models.catalog import MODELS
 from deepwell.tasks.base import TaskName
 
@@ -57,13 +57,20 @@ def compare(baseline: str, metric: Metric, paired: Difference) -> Comparison:
     return Comparison(baseline, metric.name, paired.difference, paired.low, paired.high, outcome)
 
 
-def noun_of(baseline: str, task: TaskName) -> str:
+def noun_of(baseline: str, task: TaskName, metric: str = "") -> str:
     """Name a baseline inside a sentence.
+
+    Args:
+        baseline: Its name.
+        task: Name of the task.
+        metric: Name of the metric that decides; by cost the constant guess is the cheapest one.
 
     Example:
         >>> noun_of("constant", "regression")
         'the mean'
     """
+    if baseline == "constant" and metric == "cost" and task != "regression":
+        return "the cheapest constant answer"
     if baseline == "constant":
         constants = {"regression": "the mean", "multilabel": "the most common answers"}
         return constants.get(task, "the most common class")
@@ -103,7 +110,7 @@ def _apart(metric: Metric, difference: float | None) -> str:
     """Write the size of a difference."""
     size = None if difference is None else abs(difference)
     if metric.unit == "share" and size is not None:
-        return number(size * 100, 3)
+        return fixed(100 * size, 1) if size >= 0.001 else number(100 * size, 1)
     return number(size, 3)
 
 
@@ -125,12 +132,14 @@ def size_text(metric: Metric, size: float | None) -> str:
     Example:
         >>> from deepwell.evaluation.metrics import METRICS
         >>> size_text(METRICS["accuracy"], 0.0123)
-        '1.23 percentage points of accuracy'
+        '1.2 percentage points of accuracy'
     """
     return f"{_apart(metric, size)} {_unit(metric)}"
 
 
 def _unit(metric: Metric) -> str:
+    if metric.name == "cost":
+        return f"in {title_inside(metric)}"
     return (
         f"percentage points of {title_inside(metric)}"
         if metric.unit == "share"
@@ -181,7 +190,7 @@ def verdict(
     same = [one for one in others if is_rounding(one.difference, score.value)]
     others = [one for one in others if one not in same]
     if same:
-        nouns = _listed([noun_of(one.baseline, task) for one in same])
+        nouns = _listed([noun_of(one.baseline, task, metric.name) for one in same])
         sentences.append(f"Between the {noun} and {nouns} there is no difference.")
     sentences.append(_clauses(metric, others, task, sure, noun))
     sentences.append(f"Its {title_inside(metric)} is {reached}.")
@@ -196,7 +205,7 @@ def _lost(
     what: str,
     reached: float | None,
 ) -> str:
-    noun = noun_of("constant", task)
+    noun = noun_of("constant", task, metric.name)
     size = f"{_apart(metric, constant.difference)} {_unit(metric)}"
     if constant.outcome == "worse":
         return (
@@ -219,19 +228,23 @@ def _clauses(
     beyond = f"beyond the {sure} interval"
     if better:
         wins = _listed(
-            [f"{noun_of(o.baseline, task)} by {_apart(metric, o.difference)}" for o in better]
+            [
+                f"{noun_of(o.baseline, task, metric.name)} by {_apart(metric, o.difference)}"
+                for o in better
+            ]
         )
         each = {1: "", 2: "both "}.get(len(better), "all ")
         clauses.append(f"the {what} beats {wins} {_unit(metric)}, {each}{beyond}")
     if undecided:
-        nouns = _listed([noun_of(one.baseline, task) for one in undecided])
+        nouns = _listed([noun_of(one.baseline, task, metric.name) for one in undecided])
         sizes = _listed([_apart(metric, one.difference) for one in undecided])
         is_are = "difference of {} is" if len(undecided) == 1 else "differences of {} are"
         unit = f" {_unit(metric)}"
         clauses.append(f"against {nouns} the {is_are.format(sizes + unit)} within the noise")
     for one in worse:
         size = f"{_apart(metric, one.difference)} {_unit(metric)}"
-        clauses.append(f"{noun_of(one.baseline, task)} beats the {what} by {size}, {beyond}")
+        noun = noun_of(one.baseline, task, metric.name)
+        clauses.append(f"{noun} beats the {what} by {size}, {beyond}")
     text = "; ".join(clauses)
     return f"{text[0].upper()}{text[1:]}." if text else ""
 

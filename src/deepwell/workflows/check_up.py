@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepwell.artifact import Predictor
-from deepwell.evaluation import METRICS
+from deepwell.evaluation.asked import Asked, metric_named
 from deepwell.evaluation.diagnosis.measuring import (
     floor_of_repeats,
     score_rows,
@@ -27,7 +27,9 @@ def check_up(
         primary: Name of the metric that decides.
         test: The answers for the test rows.
     """
-    task, metric, seed = prepared.task, METRICS[primary], prepared.settings.seed
+    task, seed = prepared.task, prepared.settings.seed
+    asked = Asked(prepared.settings.evaluation, prepared.settings.decide)
+    metric = metric_named(primary, task, asked)
     train, val = some_rows(prepared.train, seed), some_rows(prepared.val, seed)
     answers = {"train": predictor.predict_table(train)}
     if len(val):

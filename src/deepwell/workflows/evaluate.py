@@ -8,8 +8,10 @@ from typing import Any
 from deepwell.artifact import load
 from deepwell.evaluation import EvaluationSettings, parse_success
 from deepwell.evaluation import evaluate as judge
+from deepwell.evaluation.asked import Asked
 from deepwell.evaluation.decided import judge_decision
 from deepwell.files import write_json
+from deepwell.tasks.decisions import Decision, DecisionSettings
 from deepwell.workflows.decide import row_weight
 from deepwell.workflows.predict import check_output
 from deepwell.workflows.seen_rows import count_seen_rows, note_look
@@ -63,7 +65,7 @@ def evaluate(
         test=table,
         predictions=predictor.decided(undecided),
         baselines={},
-        settings=asked,
+        settings=Asked(asked, _decide(predictor.decision)),
     ).to_json()
     names = ("task", "targets", "metrics", "success", "calibration")
     scores = {name: evaluation[name] for name in names}
@@ -82,3 +84,10 @@ def evaluate(
     if target is not None:
         write_json(target, scores)
     return scores
+
+
+def _decide(decision: Decision | None) -> DecisionSettings | None:
+    """Return the costs by which a stored model answers, which are shown then."""
+    return (
+        None if decision is None or decision.cost is None else DecisionSettings(cost=decision.cost)
+    )

@@ -54,6 +54,8 @@ def refuse_unfindable(overrides: Mapping[str, Any]) -> None:
             "--find-lr and --find-batch-size look at one process: find the values without "
             "--devices, and give them to the training as --learning-rate and --batch-size."
         )
+    if (asked.learning_rate or asked.batch_size) and is_grown(settings.model.name):
+        raise no_steps(settings.model.name)
     given = overrides.get("engine") or {}
     for name, (finding, giving) in _OPTIONS.items():
         if getattr(asked, name) and given.get(name) is not None:
@@ -61,6 +63,14 @@ def refuse_unfindable(overrides: Mapping[str, Any]) -> None:
                 f"{finding} finds engine.{name}, and {given[name]} is given for it: leave out one "
                 f"of {finding} and {giving}."
             )
+
+
+def no_steps(model: str) -> ConfigError:
+    """Return the error for trees where training steps are looked at."""
+    return ConfigError(
+        f"{model} grows trees and makes no training steps that could be looked at: choose another "
+        "--model, such as mlp."
+    )
 
 
 def find(
@@ -113,10 +123,7 @@ def untrained(prepared: Prepared, module: nn.Module | None) -> Predictor:
             "it, as in --model mlp."
         )
     if is_grown(settings.model.name):
-        raise ConfigError(
-            f"{settings.model.name} grows trees and makes no training steps that could be looked "
-            "at: choose another --model, such as mlp."
-        )
+        raise no_steps(settings.model.name)
     # the user's own network must be as it was, also where its layers look at the rows first
     module = copy.deepcopy(module)
     encoders = fit_encoders(prepared.train, prepared.schema, prepared.task, settings, module)

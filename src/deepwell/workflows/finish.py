@@ -15,6 +15,7 @@ from deepwell.artifact import Predictor
 from deepwell.data import Schema, Table
 from deepwell.evaluation import Evaluation, evaluate, fit_baselines
 from deepwell.evaluation import report as report_page
+from deepwell.evaluation.asked import Asked
 from deepwell.evaluation.decided import judge_decision
 from deepwell.evaluation.decided_words import answers_remark
 from deepwell.evaluation.diagnosis.storing import renew
@@ -86,7 +87,7 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
         test=prepared.test,
         predictions=predictions,
         baselines=baselines,
-        settings=settings.evaluation,
+        settings=Asked(settings.evaluation, settings.decide),
         seed=settings.seed,
         model=learned.predictor.recipe.name,
     )
@@ -101,7 +102,7 @@ def finish(run: RunFolder, prepared: Prepared, learned: Learned) -> TrainResult:
         weight=_weight(prepared.test, schema),
         settings=settings.evaluation,
     )
-    remark = answers_remark(decision)
+    remark = answers_remark(decision, evaluation.primary)
     if remark:
         evaluation = replace(evaluation, verdict=f"{evaluation.verdict} {remark}")
     scores = evaluation.to_json()

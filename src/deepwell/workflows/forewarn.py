@@ -16,7 +16,7 @@ from deepwell.tasks.decisions.conformal import fewest_rows
 from deepwell.workflows.decide import hold_apart
 from deepwell.workflows.plan import resolve
 from deepwell.workflows.settings import TrainSettings
-from deepwell.workflows.trees import check_for_trees, is_grown
+from deepwell.workflows.trees import is_grown
 
 TWINS = {
     "learning_rate": "model.learning_rate",
@@ -48,11 +48,7 @@ def forewarn(
         train: Training rows.
         val: Validation rows.
 
-    Raises:
-        ConfigError: A loss or a smoothing is asked of trees, which they do not have.
     """
-    if is_grown(settings.model.name):
-        check_for_trees(settings)
     found = (
         _no_promise(settings, task, schema, val),
         _of_networks_only(settings, overrides, task, schema, len(train)),

@@ -11,10 +11,11 @@ from deepwell.config import merge
 from deepwell.engine.probing.overfit import Overfit, overfit_batch
 from deepwell.engine.processes import joined_processes
 from deepwell.errors import ConfigError
-from deepwell.workflows.find import training_batches, untrained
+from deepwell.workflows.find import no_steps, training_batches, untrained
 from deepwell.workflows.mapped import prepare_as_asked
 from deepwell.workflows.prepare import Say
 from deepwell.workflows.settings import TrainSettings
+from deepwell.workflows.trees import is_grown
 
 
 def overfit(
@@ -65,6 +66,8 @@ def refuse_more_than_a_batch(overrides: Mapping[str, Any]) -> None:
         >>> refuse_more_than_a_batch({"engine": {"devices": 1}})
     """
     settings = TrainSettings.model_validate(overrides)
+    if is_grown(settings.model.name):
+        raise no_steps(settings.model.name)
     refused = {
         "--find-lr": settings.find.learning_rate,
         "--find-batch-size": settings.find.batch_size,

@@ -49,6 +49,7 @@ from deepwell.workflows.forewarn import forewarn
 from deepwell.workflows.plan import costs_of_numbers, has_images, resolve
 from deepwell.workflows.portfolio import is_race
 from deepwell.workflows.settings import TrainSettings
+from deepwell.workflows.trees import check_for_trees, is_grown
 
 Say = Callable[[str], None]
 
@@ -209,6 +210,8 @@ def check_choices(asked: TrainSettings, module: nn.Module | None) -> None:
         )
     if module is None and asked.model.name != "auto":
         resolve_model(asked.model.name, asked.model.options, group="model")
+    if module is None and is_grown(asked.model.name):
+        check_for_trees(asked)
 
 
 def pinned(settings: TrainSettings, targets: tuple[str, ...]) -> TrainSettings:

@@ -14,7 +14,7 @@ from torch import nn
 
 from deepwell.data import Table, split
 from deepwell.engine import EngineSettings
-from deepwell.evaluation import METRICS
+from deepwell.evaluation.asked import Asked, by_costs, metric_named
 from deepwell.evaluation.diagnosis.growth import extrapolate
 from deepwell.evaluation.diagnosis.labels import Unseen, suspects_json
 from deepwell.evaluation.diagnosis.measuring import join, unseen_rows
@@ -85,7 +85,8 @@ class Retraining:
     ) -> None:
         self._prepared = prepared
         self._module = module
-        self._metric = METRICS[primary]
+        asked = Asked(prepared.settings.evaluation, prepared.settings.decide)
+        self._metric, self._decide = metric_named(primary, prepared.task, asked), asked.decide
         self._tell = tell
         self._pool, self._exam = _pool_and_exam(prepared)
         self._truth = prepared.task.truth(self._exam)
@@ -192,7 +193,8 @@ class Retraining:
     def _error(self, rows: Table, share: float, repetition: int) -> float:
         """Train on rows and return the error on the exam; metrics that shall rise are turned."""
         answers = self._answers(rows, self._exam, "growing training sets", share, seed=repetition)
-        scored = Scored(self._prepared.task.name, self._truth, answers)
+        task = self._prepared.task
+        scored = Scored(task.name, self._truth, by_costs(task, answers, self._decide))
         value = value_of(self._metric, scored)
         if value is None:
             return float("nan")

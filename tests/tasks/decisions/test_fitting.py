@@ -124,7 +124,8 @@ def test_an_unreachable_precision_says_the_best():
     settings = DecisionSettings(threshold="precision>=0.99", calibrate="none")
     decision = fit_decision(TASKS["binary"], rows, settings)
     (note,) = decision.notes
-    assert note.startswith("precision >= 0.99 is not reached on the validation rows; the best is 0")
+    words = 'precision >= 0.99 of "yes" is not reached on the validation rows; the best is 0'
+    assert note.startswith(words)
     assert f"at threshold {decision.thresholds[0]:.3g}, which is used" in note
 
 

@@ -60,6 +60,9 @@ def _answers(record: Record, decision: Json) -> dict[str, Any] | None:
     return {
         "figure": precision_and_recall(curve, stated=stated) if curve else "",
         "rows": _rows(answers, names),
+        "baselines": "by the costs as well"
+        if record.evaluation.get("primary") == "cost"
+        else "so as well",
         "thresholds": [
             f"{shortened(str(name), 40)} {percent(threshold)}"
             for name, threshold in list(named)[:MOST_THRESHOLDS]

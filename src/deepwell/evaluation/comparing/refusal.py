@@ -111,5 +111,5 @@ def _knows(run: Answers, name: str) -> bool:
     return any(metric.name == name for metric in run.metrics)
 
 
-def _asked(run: Answers) -> tuple[float | None, float | None]:
-    return run.settings.cost_over, run.settings.cost_under
+def _asked(run: Answers) -> tuple[object, ...]:
+    return run.settings.cost_over, run.settings.cost_under, run.decide.cost

@@ -8,7 +8,7 @@ from deepwell.evaluation.comparing.pairs import Pair
 from deepwell.evaluation.comparing.result import Contender
 from deepwell.evaluation.metrics import Metric
 from deepwell.evaluation.numerals import number
-from deepwell.evaluation.verdict import amount, is_rounding, size_text
+from deepwell.evaluation.verdict import amount, is_rounding, size_text, title_inside
 
 
 def verdict(
@@ -25,7 +25,7 @@ def verdict(
     best = contenders[0]
     score = best.scores[metric.name]
     if score.value is None:
-        return f"The test rows cannot measure {metric.title}: choose another metric."
+        return f"The test rows cannot measure {title_inside(metric)}: choose another metric."
     reached = amount(metric, score.value)
     if len(contenders) == 1:
         return _alone(metric, best, reached)
@@ -34,9 +34,10 @@ def verdict(
     open_ = [pair for pair in own if pair.better == "undecided"]
     if len(contenders) == 2:
         if is_rounding(own[0].difference, score.value):
-            return f"{best.name} and {own[0].second} ({reached}) answer alike: no difference."
+            same = f"{best.name} and {own[0].second} have the same {title_inside(metric)}"
+            return f"{same} ({reached}): no difference."
         return _two(metric, own[0], reached, confidence)
-    text = f"{best.name} has the best {metric.title} ({reached})."
+    text = f"{best.name} has the best {title_inside(metric)} ({reached})."
     many = f" after Holm's correction for {len(pairs)} comparisons"
     if beaten:
         text += f" It is better than {_joined([p.second for p in beaten])}, beyond chance{many}."
@@ -50,7 +51,7 @@ def _alone(metric: Metric, one: Contender, reached: str) -> str:
     spread = (one.spread or {}).get(metric.name)
     by_seed = f", with a standard deviation of {size_text(metric, spread)}" if spread else ""
     return (
-        f"{one.name}: over {len(one.runs)} seeds the {metric.title} is {reached} on "
+        f"{one.name}: over {len(one.runs)} seeds the {title_inside(metric)} is {reached} on "
         f"average{by_seed}."
     )
 

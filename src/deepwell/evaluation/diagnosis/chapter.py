@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from deepwell.evaluation.contest import noun
 from deepwell.evaluation.diagnosis.figures import error_bar, flow_figure, growth_figure
-from deepwell.evaluation.diagnosis.finding import SEVERITIES, Finding
+from deepwell.evaluation.diagnosis.finding import Finding, healthy_words
 from deepwell.evaluation.diagnosis.symptoms import Symptoms
 from deepwell.evaluation.numerals import percent, plural, shortened
 from deepwell.evaluation.record import Json, Record
@@ -28,9 +28,11 @@ def diagnosis_chapter(record: Record) -> Chapter | None:
     symptoms = Symptoms(record, record.diagnosis.get("measured") or {})
     view = {
         "findings": [_shown(finding) for finding in findings],
-        "summary": _summary(findings),
+        "summary": healthy_words(findings),
         "figures": _figures(symptoms, findings),
-        "suspects": _suspects(record, symptoms.measured.get("labels") or {}),
+        "suspects": _suspects(record, symptoms.measured.get("labels") or {})
+        if any(finding.name == "label_noise" for finding in findings)
+        else None,
         "steps": next_commands(symptoms),
     }
     return Chapter("diagnosis", "What is wrong, and what next", view)
@@ -45,15 +47,6 @@ def _shown(finding: Finding) -> dict[str, str]:
         "cause": finding.cause,
         "action": finding.action,
     }
-
-
-def _summary(findings: Sequence[Finding]) -> str:
-    if not findings:
-        return "Nothing is wrong with this run, as far as its numbers tell."
-    counts = [(sum(f.severity == name for f in findings), name) for name in SEVERITIES]
-    if not counts[0][0] and not counts[1][0]:
-        return "Nothing is wrong with this run, as far as its numbers tell. Good to know:"
-    return ""
 
 
 def _figures(symptoms: Symptoms, findings: Sequence[Finding]) -> list[Markup]:

@@ -43,6 +43,11 @@ _OF_ONE_NETWORK: tuple[Rule, ...] = (
     *(pace.rate_too_high, pace.rate_too_low, fits.unconverged, fits.impatient, fits.overfitting),
 )
 """Rules about one training, whose curves say nothing about models that were put together."""
+_SICK = (
+    *("alike_units", "rate_too_high", "exploding", "vanishing_gradients", "dead_units"),
+    *("saturated_units", "rate_too_low", "underfitting"),
+)
+"""A network with one of these has not learned: what it does on other rows tells of the disease."""
 _EXPLAINED_BY = {
     "underfitting": (
         *("rate_too_low", "rate_too_high", "vanishing_gradients", "exploding"),
@@ -55,6 +60,8 @@ _EXPLAINED_BY = {
     "saturated_units": ("exploding",),
     "dead_units": ("rate_too_high",),
     "rate_too_low": ("dead_units", "vanishing_gradients", "exploding", "alike_units"),
+    **dict.fromkeys(("bias", "variance", "more_data", "more_data_unsure", "enough_data"), _SICK),
+    "label_noise": ("rate_too_low", "vanishing_gradients", "exploding", "alike_units"),
 }
 """A finding → findings that are its cause, which alone are told then (if not mere notes)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -44,3 +44,16 @@ class Finding:
     def from_json(cls, state: Mapping[str, Any]) -> Finding:
         """Read what `to_json` returned; unknown fields are left out."""
         return cls(**{name: state[name] for name in cls.__slots__ if name in state})
+
+
+def healthy_words(findings: Sequence[Finding]) -> str:
+    """Say that nothing is wrong where there are notes at the most, or "".
+
+    Example:
+        >>> healthy_words([])
+        'Nothing is wrong with this run, as far as its numbers tell.'
+    """
+    if any(finding.severity != "note" for finding in findings):
+        return ""
+    more = " Good to know:" if findings else ""
+    return f"Nothing is wrong with this run, as far as its numbers tell.{more}"

@@ -40,20 +40,31 @@ def overfitting(symptoms: Symptoms) -> Finding | None:
         return None
     outcomes = [symptoms.outcome(name) for name in ("linear", "boosting")]
     wins = "better" in outcomes and "worse" not in outcomes
+    severity = "note" if wins else "warning"
+    if not is_apart:  # the weights of the best epoch were kept: these know nothing by heart yet
+        return _overfit(symptoms, _risen_later(symptoms, rise), severity, later=True)
     evidence = (
         f"The {symptoms.metric_title} is {_interval(symptoms, train)} on training rows and "
         f"{_interval(symptoms, new)} on new ones.{_risen(rise) if rise > RISE else ''}"
     )
-    return _overfit(symptoms, evidence.strip(), "note" if wins else "warning")
+    return _overfit(symptoms, evidence.strip(), severity)
 
 
-def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
+def _risen_later(symptoms: Symptoms, rise: float) -> str:
+    best = (symptoms.record.result.get("training") or {}).get("best_epoch")
+    kept = f" The weights of epoch {best} of {len(symptoms.epochs)} were kept."
+    return (
+        f"The validation loss rose by {percent(rise, 0)} while the training loss went on falling."
+        + (kept if is_number(best) else "")
+    )
+
+
+def _overfit(symptoms: Symptoms, evidence: str, severity: Any, *, later: bool = False) -> Finding:
     if symptoms.is_trees:
         return _overfit_trees(symptoms, evidence)
     rows, weights = symptoms.rows("train"), symptoms.record.layers.get("parameters")
-    is_race = symptoms.noun == "model"
     sizes = f"{plural(rows, 'training row')}"
-    if is_number(weights) and not is_race:
+    if is_number(weights) and symptoms.noun != "model":
         sizes = f"{plural(weights, 'weight')} and {sizes}"
     changes: dict[str, Any] = {}
     dropout = symptoms.setting("model", "dropout")
@@ -63,12 +74,14 @@ def _overfit(symptoms: Symptoms, evidence: str, severity: Any) -> Finding:
     changes["engine__weight_decay"] = min(0.5, max(0.1, 3 * (decay if is_number(decay) else 0)))
     return Finding(
         name="overfitting",
-        title=f"The {symptoms.noun} knows its training rows by heart.",
+        title=f"Behind its best epoch the {symptoms.noun} learns its training rows by heart."
+        if later
+        else f"The {symptoms.noun} knows its training rows by heart.",
         severity=severity,
         evidence=evidence,
         cause=f"It is large for what it can learn from: {sizes}. More rows, more regularisation "
         f"or a smaller {symptoms.noun} close the gap.",
-        action=symptoms.more_time() if is_race else symptoms.retrain(**changes),
+        action=symptoms.more_time() if symptoms.competed else symptoms.retrain(**changes),
     )
 
 
@@ -118,8 +131,8 @@ def _interval(symptoms: Symptoms, score: Score) -> str:
 def underfitting(symptoms: Symptoms) -> Finding | None:
     """Find a network that answers its own rows worse than others answer new ones."""
     train, constant = symptoms.error("train"), symptoms.error("constant")
-    if symptoms.answers_are_chosen:
-        return None
+    if symptoms.answers_are_chosen or _rise(symptoms) >= 2.5 * RISE:
+        return None  # who goes on to learn its rows by heart is not too weak
     if train is None or constant is None or _falling_share(symptoms) >= STILL_FALLING:
         return None
     others = {name: symptoms.error(name) for name in ("boosting", "linear")}
@@ -149,7 +162,7 @@ def underfitting(symptoms: Symptoms) -> Finding | None:
 def _why_weak(symptoms: Symptoms) -> str:
     if symptoms.is_trees:
         return f"Too few or too small trees: {trees.sizes(symptoms)}."
-    if symptoms.noun == "model":
+    if symptoms.competed:
         return "Too little time for the models that competed, or too small ones."
     if symptoms.model in ("linear", "perceptron"):
         return "A linear model cannot bend: what the answer depends on is not a weighted sum."
@@ -159,7 +172,7 @@ def _why_weak(symptoms: Symptoms) -> str:
 def _stronger(symptoms: Symptoms) -> str:
     if symptoms.is_trees:
         return trees.larger(symptoms)
-    if symptoms.noun == "model":
+    if symptoms.competed:
         return symptoms.more_time()
     if symptoms.model in ("linear", "perceptron"):
         return symptoms.fresh("cnn" if symptoms.has_images else "mlp")

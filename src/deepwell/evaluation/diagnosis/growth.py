@@ -196,8 +196,8 @@ _VERDICTS = {
     ),
     "more_data_unsure": (
         "More rows may help, but that is not sure.",
-        "The curve over growing training sets still falls, within an interval that holds no gain "
-        "as well.",
+        "The score still improves with the size of the training set, within an interval that holds "
+        "no gain as well.",
     ),
     "enough_data": (
         "More rows would hardly help.",

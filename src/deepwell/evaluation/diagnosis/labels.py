@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepwell.evaluation.diagnosis.finding import Finding
 from deepwell.evaluation.diagnosis.symptoms import Symptoms
-from deepwell.evaluation.numerals import percent, plural
+from deepwell.evaluation.numerals import is_number, percent, plural
 
 MOST_LISTED = 200
 NOISY = 0.04
@@ -132,6 +132,15 @@ def sureness(probability: float) -> str:
     return f"more than {percent(0.99, 0)}" if probability >= 0.995 else percent(probability, 0)
 
 
+def _differ_by_chance(symptoms: Symptoms) -> bool:
+    """Say whether most rows repeat the inputs of others with both answers, as lots drawn would."""
+    repeats = symptoms.measured.get("repeats") or {}
+    rows, floor = repeats.get("rows"), repeats.get("floor")
+    if not (is_number(rows) and is_number(floor)):
+        return False
+    return rows >= 0.5 * symptoms.rows("train") and floor > 0.01
+
+
 def label_noise(symptoms: Symptoms) -> Finding | None:
     """Find labels that are probably wrong."""
     labels = symptoms.measured.get("labels") or {}
@@ -140,12 +149,13 @@ def label_noise(symptoms: Symptoms) -> Finding | None:
         return None
     share, first = found / rows, labels["suspects"][0]
     has_train, what = "train" in labels["rows"], symptoms.noun
+    is_noisy = share >= NOISY and not _differ_by_chance(symptoms)
     return Finding(
         name="label_noise",
         title="Some labels are probably wrong."
-        if share >= NOISY
+        if is_noisy
         else f"{plural(found, 'label')} may be wrong.",
-        severity="warning" if share >= NOISY else "note",
+        severity="warning" if is_noisy else "note",
         evidence=f"{plural(found, 'row')} of {rows:,} that the {what} had not learned from "
         f"({percent(share)}) {'contradicts' if found == 1 else 'contradict'} it where it is as "
         f'sure as usual. The first: row {first["id"]} is labelled "{first["given"]}", the {what} '

@@ -21,6 +21,8 @@ ALIVE, KILLED = 0.3, 0.9
 """Share of dead units of a layer at the first step and at the last."""
 SPIKE = 1.5
 """The loss of an epoch over the lowest one before it."""
+LOST_AGAIN = 0.1
+"""Share of the fall of the loss that a jump takes back."""
 
 
 def rate_too_high(symptoms: Symptoms) -> Finding | None:
@@ -110,7 +112,9 @@ def _jumps(symptoms: Symptoms) -> tuple[int, float]:
         return 0, 0.0
     lowest, ratios = losses[0], [0.0]
     for loss in losses[1:]:
-        ratios.append(loss / lowest)
+        # near zero a loss doubles by a breath: a jump takes back a good part of what was learned
+        is_jump = loss - lowest > LOST_AGAIN * (losses[0] - lowest)
+        ratios.append(loss / lowest if is_jump else 0.0)
         lowest = min(lowest, loss)
     return sum(ratio > SPIKE for ratio in ratios), max(ratios)
 

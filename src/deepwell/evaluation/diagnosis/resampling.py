@@ -14,6 +14,8 @@ from deepwell.evaluation.numerals import number, percent
 
 LARGE = 0.4
 """Share of the error that is variance from which on it is worth fighting."""
+LEARNT = 0.6
+"""Error on training rows over error on new rows, below which a larger model is no remedy."""
 
 
 def split_squared_error(
@@ -88,6 +90,7 @@ def bias_and_variance(symptoms: Symptoms) -> Finding | None:
     share = parts["variance"] / error
     is_squared = parts.get("kind") == "squared"
     is_large, nouns = share >= LARGE, f"{symptoms.noun}s"
+    is_able = not is_large and _fits_its_rows(symptoms)
     return Finding(
         name="variance" if is_large else "bias",
         title=f"Much of the error is variance: {nouns} trained on other rows answer otherwise."
@@ -95,8 +98,23 @@ def bias_and_variance(symptoms: Symptoms) -> Finding | None:
         else f"Most of the error is bias or noise: {nouns} trained on other rows err alike.",
         severity="note",
         evidence=_parts(parts, share, is_squared, nouns) + symptoms.measured_on,
-        cause=_cause(symptoms, is_large),
-        action=_against(symptoms, is_large),
+        cause=_beyond_size(symptoms) if is_able else _cause(symptoms, is_large),
+        action="" if is_able else _against(symptoms, is_large),
+    )
+
+
+def _fits_its_rows(symptoms: Symptoms) -> bool:
+    """Say whether the training rows are answered so well that size is not what is lacking."""
+    train, new = symptoms.error("train"), symptoms.error("test") or symptoms.error("val")
+    return train is not None and new is not None and train.value < LEARNT * new.value
+
+
+def _beyond_size(symptoms: Symptoms) -> str:
+    train = symptoms.error("train")
+    told = symptoms.told(train.value) if train is not None else ""
+    return (
+        f"On its own training rows the {symptoms.noun} has {told} {symptoms.metric_title}: it is "
+        "large enough. What is left is noise, or hangs on columns that are not here."
     )
 
 
@@ -132,7 +150,7 @@ def _parts(parts: dict[str, Any], share: float, is_squared: bool, nouns: str) ->
 def _against(symptoms: Symptoms, is_large: bool) -> str:
     if symptoms.is_trees:
         return trees.smaller(symptoms) if is_large else trees.larger(symptoms)
-    if symptoms.noun == "model":
+    if symptoms.competed:
         return symptoms.more_time()
     if is_large:
         dropout = symptoms.setting("model", "dropout")

@@ -104,9 +104,10 @@ class Symptoms:
 
     @property
     def answers_are_chosen(self) -> bool:
-        """Whether a threshold or costs chose the answers: their accuracy is then no sign."""
-        decision = self.record.evaluation.get("decision") or {}
-        return bool(decision.get("answers"))
+        """Whether a threshold or costs chose the answers, and the likelier ones are what counts."""
+        evaluation = self.record.evaluation
+        is_by_answers = evaluation.get("primary") not in ("cost", "average_precision")
+        return is_by_answers and bool((evaluation.get("decision") or {}).get("answers"))
 
     def outcome(self, baseline: str) -> str | None:
         """Return better, worse or undecided: the network against a baseline; None if unknown."""
@@ -143,6 +144,11 @@ class Symptoms:
     def noun(self) -> str:
         """What was trained: "network", or "model" for trees and for several models together."""
         return what_is(str(self.record.layers.get("model") or self.model))
+
+    @property
+    def competed(self) -> bool:
+        """Whether several kinds of models competed, within a time that can be made longer."""
+        return bool(self.record.race) or self.config.get("model", {}).get("name") == "auto"
 
     @property
     def measured_on(self) -> str:

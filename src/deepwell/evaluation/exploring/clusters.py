@@ -13,12 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepwell.evaluation.means import Floats
+from deepwell.evaluation.numerals import number
 
 MOST_CLUSTERS = 10
 ROWS_A_CLUSTER = 10
 WIDEST = 20
 """Wider points are clustered along so many main directions: distances in more say little."""
 REFERENCES = 10
+CLEAR, WEAK = 0.5, 0.25
+"""Silhouettes, after Kaufman and Rousseeuw: from here on clusters are clear, or weak."""
 MEASURED = 1000
 """Rows on which gap and silhouette are measured; of more, a sample is taken."""
 
@@ -92,7 +95,7 @@ def cluster(values: Floats, *, clusters: int | None = None, seed: int = 0) -> Cl
         candidates = _candidates(values, tried, seed)
         by_gap = choose_by_gap(candidates)
         by_silhouette = choose_by_silhouette(candidates)
-        k, reason = _choose(clusters, by_gap, by_silhouette)
+        k, reason = _choose(clusters, by_gap, by_silhouette, candidates)
         labels = _by_size(_labels(values, k, seed, tries=10))
     return Clustering(
         k=k,
@@ -208,11 +211,34 @@ def choose_by_elbow(candidates: Sequence[Candidate]) -> int:
     return candidates[int(np.argmax(below))].k
 
 
-def _choose(asked: int | None, by_gap: int, by_silhouette: int | None) -> tuple[int, str]:
+def _one(candidates: Sequence[Candidate]) -> str:
+    """Say why one cluster is chosen, and what the silhouette says of more, which may be otherwise.
+
+    The gap compares with rows spread evenly over a box: long tails make the box wide, and one
+    cluster then looks good beside it, whatever lies inside.
+    """
+    one, two = candidates[:2]
+    best = max(candidates[1:], key=lambda other: (other.silhouette or -1.0, -other.k))
+    gaps = f"{number(one.gap, 3)} with one cluster, {number(two.gap, 3)} with two"
+    text = f"by the gap statistic a second one does not make rows closer ({gaps})."
+    if best.silhouette is None or best.silhouette <= WEAK:
+        return text
+    return (
+        f"{text} The silhouette sees {strength(best.silhouette)} groups all the same "
+        f"({number(best.silhouette, 2)} with {best.k}): look at the picture, and at --clusters "
+        f"{best.k}."
+    )
+
+
+def _choose(
+    asked: int | None, by_gap: int, by_silhouette: int | None, candidates: Sequence[Candidate]
+) -> tuple[int, str]:
     if asked is not None:
         return asked, f"{asked} as asked for."
-    if by_gap == 1 or by_silhouette is None:
-        return 1, "The gap statistic finds no more structure than in rows without clusters."
+    if by_silhouette is None:
+        return 1, "there are too few different rows to tell."
+    if by_gap == 1:
+        return 1, _one(candidates)
     return by_silhouette, (
         f"The gap statistic finds clusters; the silhouette is highest for {by_silhouette} of them."
     )
@@ -238,6 +264,6 @@ def strength(silhouette: float | None) -> str:
     """
     if silhouette is None:
         return "not measurable"
-    if silhouette > 0.5:
+    if silhouette > CLEAR:
         return "clear"
-    return "weak" if silhouette > 0.25 else "hardly more than a way of cutting"
+    return "weak" if silhouette > WEAK else "hardly more than a way of cutting"

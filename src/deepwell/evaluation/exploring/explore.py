@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepwell.data.schema import Schema
 from deepwell.data.table import Table
 from deepwell.errors import ConfigError
-from deepwell.evaluation.exploring.clusters import Clustering, cluster, strength
+from deepwell.evaluation.exploring.clusters import WEAK, Clustering, cluster, strength
 from deepwell.evaluation.exploring.components import Components, components
 from deepwell.evaluation.exploring.matrix import Matrix
 from deepwell.evaluation.exploring.words import Group, describe_groups
@@ -55,7 +55,9 @@ class Exploration:
         """The answer in words."""
         found = self.clustering
         if found.k == 1:
-            return f"No clusters: {found.reason[0].lower()}{found.reason[1:]}"
+            known = [one.silhouette for one in found.candidates if one.silhouette is not None]
+            sure = "" if max(known, default=0.0) <= WEAK else "sure "
+            return f"No {sure}clusters: {found.reason}"
         score = next(one.silhouette for one in found.candidates if one.k == found.k)
         clear = f"They are {strength(score)}"
         return (

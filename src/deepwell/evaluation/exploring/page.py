@@ -75,7 +75,8 @@ def _curves(found: Exploration) -> list[dict[str, Any]]:
                 chosen=clusters.by_gap,
                 errors=[one.gap_error for one in tried],
             ),
-            "words": f"Against rows without clusters it speaks for {clusters.by_gap}.",
+            "words": f"Against rows without clusters it speaks for {clusters.by_gap}: the least "
+            "number whose gap the next one does not exceed by more than its error.",
         },
     ]
     known = [(one.k, one.silhouette) for one in tried if one.silhouette is not None]

@@ -134,9 +134,12 @@ def _of_category(table: Table, name: str, schema: Schema, inside: NDArray[np.boo
         hit = binned.codes == code
         own, rest = float(hit[inside].mean()), float(hit[~inside].mean())
         effect = 2 * float(np.arcsin(own**0.5) - np.arcsin(rest**0.5))
-        if best is not None and abs(effect) <= best.effect:
+        # of two values alike in effect, the one that is more frequent here tells more
+        if best is not None and abs(effect) <= best.effect + (-1e-9 if effect > 0 else 1e-9):
             continue
-        side = "mostly" if own > 0.5 else "often" if effect > 0 else "rarely"
+        side = "mostly" if own > 0.5 else "often"
+        if effect < 0:
+            side = "less often" if own > 0.5 else "rarely"
         value = f"{name} {MISSING}" if label == MISSING else f"{name} {label}"
         short = f"{side} {shortened(value, 40)}"
         text = f"{short} ({percent(own, 0)} against {percent(rest, 0)})"

@@ -255,7 +255,8 @@ def _answering(
             notes.append("Each answer is the one with the least expected cost.")
             return None, cost
         threshold = cost_threshold(np.array(cost))
-        notes.append(f"Threshold {threshold:.3g}: from there on yes costs less than no.")
+        yes = f'"{task.labels[1]}"' if task.name == "binary" else "yes"
+        notes.append(f"Threshold {threshold:.3g}: from there on to answer {yes} costs less.")
         return (threshold,) * width, cost
     if rule.name == "number":
         return (cast(float, rule.goal),) * width, None
@@ -271,7 +272,7 @@ def _answering(
         choose_threshold(rule, sweep(column, answers == 1, rows.weights))
         for column, answers in zip(columns.T, truth.T, strict=True)
     ]
-    names = task.labels if task.name == "multilabel" else ("",)
+    names = task.labels if task.name == "multilabel" else task.labels[1:]
     notes += [
         _threshold_note(rule, one, name, rows.noun)
         for one, name in zip(choices, names, strict=True)
