@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from deepwell.engine import EngineSettings, TensorBatches, fit
 from deepwell.errors import ModelError
 from deepwell.models import MODELS, build, example_inputs, resolve, settings_class, summarize
 from deepwell.models.description import count_parameters, describe
+from deepwell.nn.adapt import Remembering
 from deepwell.tasks import Multiclass
 from deepwell.testing.modules import (
     check_batch_of_one,
@@ -40,6 +42,7 @@ TINY: dict[str, dict[str, Any]] = {
     "dae_mlp": {"hidden_sizes": (16, 16), "dropout": 0.0},
     "residual_mlp": {"num_blocks": 1, "hidden_size": 16, "dropout": 0.0},
     "realmlp": {"hidden_sizes": (16, 16), "dropout": 0.0},
+    "modern_nca": {"vector_size": 16, "num_blocks": 1, "dropout": 0.0, "link": "softmax"},
     "tabm": TINY_TABM,
     "tabm_mini": TINY_TABM,
 }
@@ -66,11 +69,23 @@ CASES += [(name, spec) for name in COLUMN_READERS for spec in (TABLE, NUMBERS, C
 SUMS = ("wide_deep", "deepfm", "nam", "two_tower")
 """A part of their output is added without a product of matrices, in full precision."""
 CASES += [("two_tower", TABLE), ("two_tower", CODES)]
+NEIGHBOURS = [("modern_nca", spec) for spec in (TABLE, NUMBERS, CODES)]
+"""No row is its own neighbour, so few rows cannot be learned by heart."""
 HEAVY = ("resnet34", "resnet101", "resnet152")
 
 
 def _settings(name: str) -> dict[str, Any]:
     return DEEP if name.startswith("resnet") else TINY.get(name, {})
+
+
+def _built(
+    name: str, spec: InputSpec, settings: dict[str, Any], rows: tuple[torch.Tensor, ...]
+) -> nn.Module:
+    """Build; a network that answers from training rows is shown them."""
+    model = build(name, spec, 3, settings)
+    if isinstance(model, Remembering):
+        model.remember(rows, torch.arange(len(rows[0])) % 3)
+    return model
 
 
 @pytest.mark.parametrize(("name", "spec"), CASES)
@@ -80,12 +95,22 @@ def test_checks(name: str, spec: InputSpec) -> None:
     check_module(lambda: build(name, spec, 3, _settings(name)), inputs, learning_rate=learning_rate)
 
 
-@pytest.mark.parametrize(("name", "spec"), CASES)
+@pytest.mark.parametrize(("name", "spec"), NEIGHBOURS)
+def test_checks_of_neighbours(name: str, spec: InputSpec) -> None:
+    inputs = example_inputs(spec, batch=8)
+    model = _built(name, spec, TINY[name], inputs)
+    check_forward(model, inputs)
+    check_batch_of_one(model, inputs)
+    check_gradients(model, inputs)
+
+
+@pytest.mark.parametrize(("name", "spec"), CASES + NEIGHBOURS)
 def test_the_engine_trains_it(name: str, spec: InputSpec) -> None:
     torch.manual_seed(0)
-    model = build(name, spec, 3, TINY.get(name, {}))
+    inputs = example_inputs(spec, batch=8)
+    model = _built(name, spec, TINY.get(name, {}), inputs)
     before = [parameter.detach().clone() for parameter in model.parameters()]
-    rows = TensorBatches(example_inputs(spec, batch=8), torch.arange(8) % 3, batch_size=4)
+    rows = TensorBatches(inputs, torch.arange(8) % 3, batch_size=4)
     settings = EngineSettings(epochs=1, learning_rate=0.01, device="cpu", schedule="constant")
     result = fit(model, Multiclass(classes=[0, 1, 2]), rows, settings=settings)
     assert result.steps == 2
@@ -96,7 +121,7 @@ def test_the_engine_trains_it(name: str, spec: InputSpec) -> None:
 def test_every_architecture_has_a_case() -> None:
     """What gradients do not teach has tests of its own: they may have no parameter at all."""
     others = {name for name, entry in MODELS.items() if entry.learner != "gradient"}
-    assert {name for name, _ in CASES} | set(HEAVY) | others == set(MODELS)
+    assert {name for name, _ in CASES + NEIGHBOURS} | set(HEAVY) | others == set(MODELS)
     assert others == {"boosted_trees", "symmetric_trees", "blend"}
 
 

@@ -19,6 +19,18 @@ class Adaptive(Protocol):
         ...
 
 
+@runtime_checkable
+class Remembering(Protocol):
+    """A network that answers from training rows, which it keeps."""
+
+    most_rows: int
+    """Rows that it keeps at the most."""
+
+    def remember(self, blocks: tuple[Tensor, ...], targets: Tensor) -> dict[str, Any]:
+        """Keep rows, in random order; return the settings with which it is built to hold them."""
+        ...
+
+
 def is_adaptive(model: nn.Module) -> bool:
     """Say whether any layer wants to see training rows."""
     return any(isinstance(module, Adaptive) for module in model.modules())

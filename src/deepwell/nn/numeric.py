@@ -73,13 +73,14 @@ class PeriodicReluNumbers(nn.Module):
         size: Numbers that stand for one feature.
         num_frequencies: Frequencies a feature; each gives a cosine and a sine.
         frequency_scale: Standard deviation of the frequencies at the start.
+        is_shared: Whether all features share one A and one b ("PLR(lite)").
 
     Shape:
         numbers (batch, F) → (batch, F · size).
 
     Reference:
         Gorishniy, Rubachev, Babenko: On Embeddings for Numerical Features in Tabular Deep
-        Learning (2022), section 3.3.
+        Learning (2022), section 3.3. "lite": Gorishniy et al.: TabR (2023), section 3.
 
     Example:
         >>> PeriodicReluNumbers(3, size=8)(torch.zeros(5, 3)).shape
@@ -93,21 +94,24 @@ class PeriodicReluNumbers(nn.Module):
         size: int = 16,
         num_frequencies: int = 24,
         frequency_scale: float = 0.1,
+        is_shared: bool = False,
     ) -> None:
         super().__init__()
         self.chunks = (size,) * num_numbers
         self.out_features = num_numbers * size
         self.frequencies = nn.Parameter(torch.randn(num_numbers, num_frequencies) * frequency_scale)
         bound = (2 * num_frequencies) ** -0.5
-        shape = (num_numbers, 2 * num_frequencies, size)
+        num_maps = 1 if is_shared else num_numbers
+        shape = (num_maps, 2 * num_frequencies, size)
         self.mixtures = nn.Parameter((torch.rand(shape) * 2 - 1) * bound)
-        self.bias = nn.Parameter((torch.rand(num_numbers, size) * 2 - 1) * bound)
+        self.bias = nn.Parameter((torch.rand(num_maps, size) * 2 - 1) * bound)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Return the vectors, feature by feature."""
         angles = 2 * math.pi * self.frequencies * numbers.unsqueeze(-1)
         waves = torch.cat([angles.cos(), angles.sin()], dim=-1)
-        return (torch.einsum("bfk,fks->bfs", waves, self.mixtures) + self.bias).relu().flatten(1)
+        mixtures = self.mixtures.expand(len(self.chunks), -1, -1)
+        return (torch.einsum("bfk,fks->bfs", waves, mixtures) + self.bias).relu().flatten(1)
 
 
 class PiecewiseLinearNumbers(nn.Module):

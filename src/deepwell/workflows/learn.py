@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from deepwell.artifact import Predictor
 from deepwell.artifact.architecture import CUSTOM
@@ -25,7 +25,7 @@ from deepwell.engine import (
 from deepwell.errors import ModelError
 from deepwell.models import build, example_inputs, resolve, settings_class
 from deepwell.models.catalog import place_columns
-from deepwell.nn.adapt import adapt, is_adaptive
+from deepwell.nn.adapt import Remembering, adapt, is_adaptive
 from deepwell.nn.augment import augmentation
 from deepwell.nn.image_input import ImageInput
 from deepwell.tasks import Task
@@ -128,16 +128,29 @@ def _train(
 
 
 def show_rows(predictor: Predictor, train: Table, *, seed: int) -> None:
-    """Let the layers that want to see training rows before the first step see a sample."""
-    if not is_adaptive(predictor.model):
+    """Let the network see training rows before the first step, where it or its layers want to.
+
+    Adaptive layers see a sample; a network that answers from training rows keeps them.
+    """
+    model = predictor.model
+    if not (is_adaptive(model) or isinstance(model, Remembering)):
         return
-    chosen = np.random.default_rng(seed).permutation(len(train))[:SAMPLE_ROWS]
-    device = next(predictor.model.parameters()).device
-    blocks = predictor.encoders.encode(train.take(chosen))
-    # first values are drawn from torch's global numbers, which are the caller's
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        adapt(predictor.model, tuple(torch.from_numpy(block).to(device) for block in blocks))
+    order = np.random.default_rng(seed).permutation(len(train))
+    device = next(model.parameters()).device
+
+    def encoded(rows: Table) -> tuple[Tensor, ...]:
+        return tuple(torch.from_numpy(b).to(device) for b in predictor.encoders.encode(rows))
+
+    if isinstance(model, Remembering):
+        # one more than it keeps: so it knows whether it has all
+        rows = train.take(order[: model.most_rows + 1])
+        targets = torch.from_numpy(predictor.task.encode(rows)).to(device)
+        predictor.recipe.settings.update(model.remember(encoded(rows), targets))
+    if is_adaptive(model):
+        # first values are drawn from torch's global numbers, which are the caller's
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            adapt(model, encoded(train.take(order[:SAMPLE_ROWS])))
 
 
 def fit_encoders(

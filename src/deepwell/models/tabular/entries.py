@@ -53,6 +53,33 @@ COLUMN_MODELS = (
         recommended={"encode": _CODES},
     ),
     ModelEntry(
+        name="modern_nca",
+        family="tabular",
+        title="ModernNCA",
+        summary="Learns how near rows are, and answers with what the nearest training rows were. "
+        "Strong on numbers; keeps the training rows.",
+        paper="Ye, Yin, Zhan: Revisiting Nearest Neighbor for Tabular Data, arXiv 2407.03257 "
+        "(2024)",
+        inputs=_COLUMNS,
+        module="deepwell.models.tabular.modern_nca",
+        settings_name="ModernNCASettings",
+        example=_EXAMPLE,
+        example_head_size=1,
+        presets={"deep": {"num_blocks": 1}},
+        recommended={
+            "encode": _CODES,
+            "engine": {
+                "optimizer": "adamw",
+                "learning_rate": 0.01,
+                "weight_decay": 2e-4,
+                "schedule": "constant",
+                "batch_size": 256,
+                "epochs": 100,
+                "patience": 20,
+            },
+        },
+    ),
+    ModelEntry(
         name="wide_deep",
         family="tabular",
         title="Wide & Deep",
