@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from deepwell.errors import ConfigError, did_you_mean, listing
+from deepwell.nn.adapt import Remembering
 from deepwell.version import __version__
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], *, num_golden: in
         _purpose(predictor, targets),
         _quality(facts),
         _columns(predictor),
-        _origin(facts.get("data") or {}, num_golden),
+        _origin(facts.get("data") or {}, num_golden, num_kept=_num_kept(predictor)),
         _LIMITS,
         _use(predictor),
         _versions(),
@@ -120,13 +121,24 @@ def _columns(predictor: Predictor) -> str:
     )
 
 
-def _origin(data: Mapping[str, Any], num_golden: int) -> str:
+def _num_kept(predictor: Predictor) -> int:
+    """Return how many training rows the network answers from."""
+    networks = predictor.model.modules()
+    return max((one.num_known for one in networks if isinstance(one, Remembering)), default=0)
+
+
+def _origin(data: Mapping[str, Any], num_golden: int, *, num_kept: int) -> str:
     titles = {"name": "Name", "rows": "Rows", "digest": "SHA-256"}
     lines = [f"- {title}: {cell(data[key])}" for key, title in titles.items() if key in data]
     lines.append(
         f"- `golden.json` holds {num_golden} of the training rows as they are, with which loading "
         "proves that the model still answers as it did. Mind this when you pass it on."
     )
+    if num_kept:
+        lines.append(
+            f"- **The weights hold {num_kept:,} of the training rows, encoded, and their answers**, "
+            "from which the network answers. Who has this folder has these rows."
+        )
     return "\n".join(["## Training data", "", *lines])
 
 

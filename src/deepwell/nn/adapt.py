@@ -26,6 +26,11 @@ class Remembering(Protocol):
     most_rows: int
     """Rows that it keeps at the most."""
 
+    @property
+    def num_known(self) -> int:
+        """Rows that it keeps."""
+        ...
+
     def remember(self, blocks: tuple[Tensor, ...], targets: Tensor) -> dict[str, Any]:
         """Keep rows, in random order; return the settings with which it is built to hold them."""
         ...

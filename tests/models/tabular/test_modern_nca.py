@@ -156,6 +156,8 @@ def test_it_learns_is_stored_and_answers_alike(tmp_path: Path):
     )
     assert run.metrics["r2"]["value"] > 0.8
     assert run.summary["model"] == "modern_nca"
+    card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
+    assert "hold 300 of the training rows" in card
     model = deepwell.load(tmp_path / "run" / "model")
     first = model.predict(table.head(50))["prediction"]
     again = deepwell.load(tmp_path / "run" / "model").predict(table.head(50))["prediction"]

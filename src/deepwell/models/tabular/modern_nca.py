@@ -193,6 +193,11 @@ class ModernNCA(nn.Module):
         self._is_checked = False
         self._vectors: tuple[object, Tensor] | None = None
 
+    @property
+    def num_known(self) -> int:
+        """Training rows that are kept."""
+        return len(self.answers)
+
     def remember(self, blocks: tuple[Tensor, ...], targets: Tensor) -> dict[str, Any]:
         """Keep training rows to answer from; of too many, the first ones.
 
