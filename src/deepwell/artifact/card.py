@@ -136,8 +136,8 @@ def _origin(data: Mapping[str, Any], num_golden: int, *, num_kept: int) -> str:
     )
     if num_kept:
         lines.append(
-            f"- **The weights hold {num_kept:,} of the training rows, encoded, with their answers**:"
-            " the network answers from them. Who has this folder has these rows."
+            f"- **The weights hold {num_kept:,} of the training rows, encoded**, with their "
+            "answers: the network answers from them. Who has this folder has these rows."
         )
     return "\n".join(["## Training data", "", *lines])
 
