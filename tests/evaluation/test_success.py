@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from deepwell.errors import ConfigError
-from deepwell.evaluation.success import parse_success
+from deepwell.evaluation.success import check_success, parse_success
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,10 @@ def test_an_undefined_value_is_no_success() -> None:
     outcome = parse_success("roc_auc > 0.5", "binary").check(None)
     assert outcome["met"] is False
     assert outcome["value"] is None
+
+
+def test_a_cost_of_classes_needs_prices():
+    check_success("cost < 0.4", "binary", has_prices=True)
+    check_success("cost < 3", "regression", has_prices=False)
+    with pytest.raises(ConfigError, match="--cost 1,5"):
+        check_success("cost < 0.4", "multiclass", has_prices=False)

@@ -5,7 +5,7 @@ from deepwell.evaluation.baselines.fitting import applicable
 from deepwell.evaluation.evaluate import Evaluation, evaluate
 from deepwell.evaluation.metrics import METRICS, Metric
 from deepwell.evaluation.settings import EvaluationSettings
-from deepwell.evaluation.success import Success, parse_success
+from deepwell.evaluation.success import Success, check_success, parse_success
 
 __all__ = [
     "METRICS",
@@ -15,6 +15,7 @@ __all__ = [
     "Metric",
     "Success",
     "applicable",
+    "check_success",
     "evaluate",
     "fit_baselines",
     "parse_success",

@@ -87,7 +87,8 @@ specificity, f1, mcc, hamming_loss, log_loss, brier, roc_auc, average_precision.
             'for example "rmse < 25000" or "accuracy >= 0.9".'
         )
     name = match["name"].lower()
-    metric = METRICS[name] if task is None else metric_for(name, task)
+    # prices may be set for every task: whether they are, `check_success` says
+    metric = METRICS[name] if task is None or name == "cost" else metric_for(name, task)
     threshold = float(number.rstrip("%").replace(",", "").replace("_", ""))
     threshold = threshold / 100 if number.endswith("%") else threshold
     if metric.unit == "share" and not 0 <= threshold <= 1:
@@ -102,3 +103,25 @@ specificity, f1, mcc, hamming_loss, log_loss, brier, roc_auc, average_precision.
             f"{'>=' if metric.better == 'higher' else '<='} instead of {sign}."
         )
     return Success(text.strip(), metric.name, cast(Operator, sign), threshold)
+
+
+def check_success(text: str, task: TaskName, *, has_prices: bool) -> None:
+    """Raise if what counts as success cannot be told of a task.
+
+    Args:
+        text: See `parse_success`.
+        task: Name of the task.
+        has_prices: Whether the costs of classes are set.
+
+    Raises:
+        ConfigError: See `parse_success`; or it is a cost of classes, and no prices are set.
+
+    Example:
+        >>> check_success("cost < 0.4", "binary", has_prices=True)
+    """
+    metric = parse_success(text, task).metric
+    if metric == "cost" and task != "regression" and not has_prices:
+        raise ConfigError(
+            f'Success "{text}" wants to know what an error costs: train with prices, as in --cost '
+            '1,5 (a false yes, a missed yes) or --cost "0,1,2;1,0,2;9,9,0".'
+        )

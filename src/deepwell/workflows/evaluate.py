@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deepwell.artifact import load
-from deepwell.evaluation import EvaluationSettings, parse_success
+from deepwell.evaluation import EvaluationSettings, check_success
 from deepwell.evaluation import evaluate as judge
 from deepwell.evaluation.asked import Asked
 from deepwell.evaluation.decided import judge_decision
@@ -54,8 +54,10 @@ def evaluate(
     asked = settings or EvaluationSettings()
     predictor = load(model)
     task = predictor.task
+    decide = _decide(predictor.decision)
     if success is not None:
-        parse_success(success, task.name)
+        has_prices = decide is not None and decide.cost is not None
+        check_success(success, task.name, has_prices=has_prices)
         asked = asked.model_copy(update={"success": success})
     table = predictor.read(data)
     undecided = predictor.undecided(table)
@@ -65,7 +67,7 @@ def evaluate(
         test=table,
         predictions=predictor.decided(undecided),
         baselines={},
-        settings=Asked(asked, _decide(predictor.decision)),
+        settings=Asked(asked, decide),
     ).to_json()
     names = ("task", "targets", "metrics", "success", "calibration")
     scores = {name: evaluation[name] for name in names}

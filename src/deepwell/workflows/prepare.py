@@ -33,7 +33,7 @@ from deepwell.engine import resolve_device
 from deepwell.engine.best import BestEpoch
 from deepwell.engine.loggers.catalog import check_loggers
 from deepwell.errors import ConfigError, ModelError, SplitError, TaskError, listing
-from deepwell.evaluation import applicable, parse_success
+from deepwell.evaluation import applicable, check_success, parse_success
 from deepwell.evaluation.asked import check_asked
 from deepwell.evaluation.leakage import Leak
 from deepwell.evaluation.numerals import plural
@@ -331,4 +331,5 @@ def check_evaluation(settings: TrainSettings, task: Task, schema: Schema) -> Non
     applicable(schema, settings.evaluation)
     check_asked(task, settings.evaluation)
     if settings.evaluation.success is not None:
-        parse_success(settings.evaluation.success, task.name)
+        has_prices = settings.decide.cost is not None
+        check_success(settings.evaluation.success, task.name, has_prices=has_prices)
