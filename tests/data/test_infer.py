@@ -239,3 +239,12 @@ def test_real_tables_are_seen_as_a_person_sees_them(
     assert kinds.count("number") == numbers
     assert kinds.count("category") == len(kinds) - numbers
     assert len(schema.inputs) == len(kinds) - 1
+
+
+def test_zeros_and_ones_are_numbers_where_the_test_rows_hold_others():
+    table = Table({"cars": pl.Series([0, 1, 0, 1]), "y": pl.Series([0, 1, 0, 1])})
+    test = Table({"cars": pl.Series([0, 3]), "y": pl.Series([1, 2])})
+    found = infer_schema(table, targets=["y"], test=test)
+    assert (found["cars"].kind, found["y"].kind) == ("number", "boolean")
+    assert "test rows" in found["cars"].reason
+    assert infer_schema(table, targets=["y"], test=table)["cars"].kind == "boolean"

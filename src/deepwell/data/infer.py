@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -30,7 +30,11 @@ DOMINANT_WARNING = 0.99
 
 
 def infer_schema(
-    table: Table, *, targets: Sequence[str] = (), settings: DataSettings | None = None
+    table: Table,
+    *,
+    targets: Sequence[str] = (),
+    settings: DataSettings | None = None,
+    test: Table | None = None,
 ) -> Schema:
     """Find the kind and the role of each column.
 
@@ -38,6 +42,8 @@ def infer_schema(
         table: All rows.
         targets: Names of the columns to predict.
         settings: Kinds and roles that the user sets; they override what is found.
+        test: Test rows that were given apart. Only whether a column of zeros and ones holds other
+            numbers there is looked at: it is a column of numbers then.
 
     Raises:
         ColumnError: A named column or kind does not exist, a value does not fit the kind that was
@@ -59,10 +65,24 @@ def infer_schema(
             continue
         asked = settings.kinds.get(name)
         asked = None if asked is None else kind_name(name, asked)
-        columns.append(_inspect(name, column, role, why, asked, _DifferentRows(table)))
+        further = None if test is None or name in targets else test.columns.get(name)
+        is_wider = asked is None and _has_other_numbers(column, further)
+        asked = "number" if is_wider else asked
+        spec = _inspect(name, column, role, why, asked, _DifferentRows(table))
+        reason = "0 and 1 here, and other numbers in the test rows"
+        columns.append(replace(spec, reason=reason) if is_wider else spec)
     schema = Schema(tuple(columns), len(table))
     _check_special(table, schema)
     return schema
+
+
+def _has_other_numbers(column: Column, further: Column | None) -> bool:
+    """Say whether a column of zeros and ones alone goes on with other numbers."""
+    both = [one for one in (column, further) if isinstance(one, pl.Series)]
+    if len(both) < 2 or not all(one.dtype.is_numeric() for one in both):
+        return False
+    here, there = (one.drop_nulls().is_in([0, 1]).all() for one in both)
+    return here and not there
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,7 +129,7 @@ def prepare(
     targets = asked.target or source.target or ()
     require_target(targets, source.table)
     say(f"{source.name}: {size_words(len(source.table), len(source.table.names))}")
-    schema = infer_schema(source.table, targets=targets, settings=asked.data)
+    schema = infer_schema(source.table, targets=targets, settings=asked.data, test=source.test)
     if not has_images(schema):
         refuse_without_pictures(asked.augment)
     proposals = propose(source.table, schema)
