@@ -248,3 +248,5 @@ def test_zeros_and_ones_are_numbers_where_the_test_rows_hold_others():
     assert (found["cars"].kind, found["y"].kind) == ("number", "boolean")
     assert "test rows" in found["cars"].reason
     assert infer_schema(table, targets=["y"], test=table)["cars"].kind == "boolean"
+    decimal = Table({"cars": pl.Series([float("nan"), 0.5]), "y": pl.Series([1, 0])})
+    assert infer_schema(table, targets=["y"], test=decimal)["cars"].kind == "number"

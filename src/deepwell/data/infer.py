@@ -81,7 +81,8 @@ def _has_other_numbers(column: Column, further: Column | None) -> bool:
     both = [one for one in (column, further) if isinstance(one, pl.Series)]
     if len(both) < 2 or not all(one.dtype.is_numeric() for one in both):
         return False
-    here, there = (one.drop_nulls().is_in([0, 1]).all() for one in both)
+    values = (one.cast(pl.Float64).fill_nan(None).drop_nulls() for one in both)
+    here, there = (one.is_in([0.0, 1.0]).all() for one in values)
     return here and not there
 
 
