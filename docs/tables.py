@@ -142,10 +142,9 @@ def models(_: str) -> str:
     """Return the architectures."""
     rows: list[Sequence[str]] = []
     for name, entry in MODELS.items():
-        reads = "pictures" if entry.inputs == ("images",) else "tables, pictures"
         presets = ", ".join(f"`{preset}`" for preset in entry.presets) or "–"
         size = f"{describe(name).parameters:,}"
-        rows.append((f"`{name}`", reads, entry.summary, size, presets))
+        rows.append((f"`{name}`", entry.reads, entry.summary, size, presets))
     return table(("Name", "Reads", "What it is", "Parameters", "Presets"), rows)
 
 

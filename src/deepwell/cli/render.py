@@ -225,8 +225,7 @@ def show_models() -> None:
     table = grid("Name", "Reads", "What it is")
     table.columns[0].no_wrap = table.columns[1].no_wrap = True
     for name, entry in MODELS.items():
-        reads = "pictures" if entry.inputs == ("images",) else "tables, pictures"
-        table.add_row(f"[bold]{name}[/bold]", reads, escape(entry.summary))
+        table.add_row(f"[bold]{name}[/bold]", entry.reads, escape(entry.summary))
     console.print(table)
     console.print("Paper, shapes, parameters and settings of one: deepwell models resnet18")
     console.print("Optimizers, losses and all other parts by name: deepwell models --parts")

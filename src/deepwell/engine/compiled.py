@@ -19,6 +19,7 @@ from torch.func import functional_call, grad_and_value
 from deepwell.engine import graphs
 from deepwell.engine.best import copy_weights
 from deepwell.engine.interfaces import TaskLike
+from deepwell.engine.means import SMALLEST_WEIGHT
 from deepwell.engine.precision import Precision
 from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.snapshot import random_state, set_random_state
@@ -28,7 +29,6 @@ from deepwell.types import Batch, Loss
 if TYPE_CHECKING:
     from deepwell.engine.trainer import Trainer
 
-_SMALLEST_WEIGHT = 1e-12
 Named = dict[str, Tensor]
 
 
@@ -135,7 +135,7 @@ class Program:
             with self._precision.for_training():
                 loss, outputs = self._task.training_step(network, batch)  # pyright: ignore
             weight = loss.weight.detach()
-            mean = loss.sum / weight.clamp_min(_SMALLEST_WEIGHT)
+            mean = loss.sum / weight.clamp_min(SMALLEST_WEIGHT)
             return mean, (loss.sum, weight, outputs, changed)
 
         gradients, (_, found) = grad_and_value(mean_loss, has_aux=True)(learned)
@@ -170,7 +170,7 @@ def compiled_step(
         loss, scores, gradients = program.run(batch)
         trainer.note_scores(batch, loss, scores)
         if first is None or total is None:
-            first = total = loss.weight.clamp_min(_SMALLEST_WEIGHT)
+            first = total = loss.weight.clamp_min(SMALLEST_WEIGHT)
             program.store(gradients, None)
         else:
             total = total + loss.weight

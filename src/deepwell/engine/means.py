@@ -10,6 +10,9 @@ from torch import Tensor
 from deepwell.engine.processes import ALONE, Processes
 from deepwell.types import Loss
 
+SMALLEST_WEIGHT = 1e-12
+"""What a sum is divided by where its rows weigh nothing."""
+
 
 class RunningMeans:
     """Exact means over rows with weights, in double precision.

@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from deepwell.engine.best import weights_of
 from deepwell.engine.compiled import untouched
 from deepwell.engine.interfaces import TaskLike
+from deepwell.engine.means import SMALLEST_WEIGHT
 from deepwell.engine.processes import Processes, is_lost_peer, lost_peer
 from deepwell.engine.sharding import shard, whole_tensor
 from deepwell.engine.shared_norm import SharedNorm
@@ -24,8 +25,6 @@ from deepwell.types import Batch
 
 if TYPE_CHECKING:
     from deepwell.engine.trainer import Trainer
-
-_SMALLEST_WEIGHT = 1e-12
 
 
 class Parallel:
@@ -157,7 +156,7 @@ def shared_step(trainer: Trainer, rows: Iterator[Batch]) -> bool:
             trainer.note(part, loss, outputs, rows=len(batch.targets))
             weight = trainer.processes.total(loss.weight)
             if first is None or total is None:
-                first = total = weight.clamp_min(_SMALLEST_WEIGHT)
+                first = total = weight.clamp_min(SMALLEST_WEIGHT)
             else:
                 total = total + weight
             trainer.scale(loss.sum * size / first).backward()

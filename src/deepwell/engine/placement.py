@@ -21,7 +21,8 @@ from deepwell.engine.precision import (
     wants_channels_last,
 )
 from deepwell.engine.settings import EngineSettings
-from deepwell.errors import TrainingError
+from deepwell.errors import ConfigError, TrainingError
+from deepwell.nn.adapt import Remembering
 
 _VALUES_OF_A_BYTE = 256
 _ROWS_LOOKED_AT = 256
@@ -130,11 +131,16 @@ def _work(
         return 0.0
 
 
-def check_trainable(model: nn.Module) -> None:
-    """Raise if a network has nothing that can be trained.
+def check_trainable(model: nn.Module, *, changes_rows: bool = False) -> None:
+    """Raise if a network has nothing that can be trained, or not in this way.
+
+    Args:
+        model: To be trained.
+        changes_rows: Whether it sees rows with noise, or mixed with others.
 
     Raises:
         TrainingError: No parameter requires a gradient, or the size of some is not known yet.
+        ConfigError: The network looks for the rows, which are changed, among those it keeps.
 
     Example:
         >>> check_trainable(nn.Linear(2, 1))
@@ -149,4 +155,9 @@ def check_trainable(model: nn.Module) -> None:
         raise TrainingError(
             "The network has lazy layers whose size is not known yet: call it once on a "
             "batch before training."
+        )
+    if changes_rows and isinstance(model, Remembering):
+        raise ConfigError(
+            f"{type(model).__name__} finds each training row among the rows that it keeps, to "
+            "leave it out: train it without noise, mixup and cutmix (engine.regularisation)."
         )

@@ -26,7 +26,7 @@ from deepwell.engine.kept_memory import memory_kept
 from deepwell.engine.ledger import Ledger
 from deepwell.engine.loader_numbers import generators_of
 from deepwell.engine.loggers.base import with_loggers
-from deepwell.engine.means import RunningMeans
+from deepwell.engine.means import SMALLEST_WEIGHT, RunningMeans
 from deepwell.engine.mixing import Mixing, MixingTask
 from deepwell.engine.parallel import Parallel
 from deepwell.engine.persistence import State, identity_of
@@ -43,8 +43,6 @@ from deepwell.engine.update import Update
 from deepwell.engine.writing import Writing
 from deepwell.errors import ConfigError, DataError, TrainingError
 from deepwell.types import Batch, Loss
-
-_SMALLEST_WEIGHT = 1e-12
 
 
 class Trainer:
@@ -94,7 +92,7 @@ class Trainer:
         self.writing = Writing(checkpoints, self.callbacks)
         self.is_interrupted = False
         self.model = model
-        check_trainable(model)
+        check_trainable(model, changes_rows=change.changes_rows)
         placed = place(
             model,
             batches,
@@ -273,8 +271,8 @@ class Trainer:
         A number makes a step of a tiny network some 5 µs shorter than a tensor that holds it.
         """
         if self.device.type == "cpu":
-            return max(loss.weight.item(), _SMALLEST_WEIGHT)
-        return loss.weight.detach().clamp_min(_SMALLEST_WEIGHT)
+            return max(loss.weight.item(), SMALLEST_WEIGHT)
+        return loss.weight.detach().clamp_min(SMALLEST_WEIGHT)
 
     def scale(self, loss: Tensor) -> Tensor:
         """Return the loss as its gradient shall be taken: larger in 16-bit training."""

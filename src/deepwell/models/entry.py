@@ -51,3 +51,9 @@ class ModelEntry:
     recommended_for: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(
         default_factory=dict[str, Mapping[str, Mapping[str, Any]]]
     )
+
+    @property
+    def reads(self) -> str:
+        """What it reads, in words: "tables", "pictures" or both."""
+        kinds = ["tables"] if set(self.inputs) - {"images"} else []
+        return ", ".join([*kinds, *(["pictures"] if "images" in self.inputs else [])])

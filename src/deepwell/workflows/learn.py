@@ -142,6 +142,11 @@ def show_rows(predictor: Predictor, train: Table, *, seed: int) -> None:
         return tuple(torch.from_numpy(b).to(device) for b in predictor.encoders.encode(rows))
 
     if isinstance(model, Remembering):
+        if predictor.task.name != "regression" and predictor.task.link == "none":
+            raise ModelError(
+                f"{predictor.recipe.name} answers with the mean of what its neighbours were, a "
+                "probability, which this loss does not know: leave out --set task.loss."
+            )
         # one more than it keeps: so it knows whether it has all
         rows = train.take(order[: model.most_rows + 1])
         targets = torch.from_numpy(predictor.task.encode(rows)).to(device)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import deepwell
-from deepwell.errors import ModelError
+from deepwell.errors import DeepwellError, ModelError
 from deepwell.models.tabular.modern_nca import ModernNCA, ModernNCASettings
 from deepwell.types import InputSpec
 
@@ -140,6 +140,21 @@ def test_the_cache_of_vectors_follows_the_weights():
         )
     assert not torch.allclose(before, after)
     np.testing.assert_allclose(after.numpy(), fresh, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"engine": {"regularisation": {"noise": 0.1}}}, "without noise, mixup"),
+        ({"task": {"loss": "hinge"}}, r"leave out --set task\.loss"),
+    ],
+)
+def test_trainings_that_would_deceive_it_are_refused(
+    settings: dict[str, object], match: str, tmp_path: Path
+):
+    table = _waves(300).with_columns(y=pl.col("y") > 0)
+    with pytest.raises(DeepwellError, match=match):
+        deepwell.train(table, target="y", model="modern_nca", runs=tmp_path, settings=settings)
 
 
 def _waves(rows: int) -> pl.DataFrame:
