@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from deepwell.errors import ConfigError, did_you_mean, listing
-from deepwell.nn.adapt import Remembering
+from deepwell.nn.adapt import num_known
 from deepwell.version import __version__
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def model_card(predictor: Predictor, facts: Mapping[str, Any], *, num_golden: in
         _purpose(predictor, targets),
         _quality(facts),
         _columns(predictor),
-        _origin(facts.get("data") or {}, num_golden, num_kept=_num_kept(predictor)),
+        _origin(facts.get("data") or {}, num_golden, num_kept=num_known(predictor.model)),
         _LIMITS,
         _use(predictor),
         _versions(),
@@ -119,12 +119,6 @@ def _columns(predictor: Predictor) -> str:
     return "\n".join(
         ["## Input columns", "", "| column | kind | in training |", "|---|---|---|", *rows]
     )
-
-
-def _num_kept(predictor: Predictor) -> int:
-    """Return how many training rows the network answers from."""
-    networks = predictor.model.modules()
-    return max((one.num_known for one in networks if isinstance(one, Remembering)), default=0)
 
 
 def _origin(data: Mapping[str, Any], num_golden: int, *, num_kept: int) -> str:

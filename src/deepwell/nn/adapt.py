@@ -36,6 +36,11 @@ class Remembering(Protocol):
         ...
 
 
+def num_known(model: nn.Module) -> int:
+    """Return from how many training rows a network answers; 0 for those that keep none."""
+    return max((m.num_known for m in model.modules() if isinstance(m, Remembering)), default=0)
+
+
 def is_adaptive(model: nn.Module) -> bool:
     """Say whether any layer wants to see training rows."""
     return any(isinstance(module, Adaptive) for module in model.modules())

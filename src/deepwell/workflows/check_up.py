@@ -12,6 +12,7 @@ from deepwell.evaluation.diagnosis.measuring import (
     some_rows,
     suspects_among,
 )
+from deepwell.nn.adapt import num_known
 from deepwell.types import Predictions
 from deepwell.workflows.prepare import Prepared
 
@@ -20,6 +21,8 @@ def check_up(
     prepared: Prepared, predictor: Predictor, primary: str, test: Predictions
 ) -> dict[str, Any]:
     """Return scores on training and validation rows, suspicious labels and the noise floor.
+
+    A network that answers from its training rows has no score on these.
 
     Args:
         prepared: The rows.
@@ -31,7 +34,9 @@ def check_up(
     asked = Asked(prepared.settings.evaluation, prepared.settings.decide)
     metric = metric_named(primary, task, asked)
     train, val = some_rows(prepared.train, seed), some_rows(prepared.val, seed)
-    answers = {"train": predictor.predict_table(train)}
+    answers: dict[str, Predictions] = {}
+    if not num_known(predictor.model):  # else each training row would find itself
+        answers["train"] = predictor.predict_table(train)
     if len(val):
         answers["val"] = predictor.predict_table(val)
     rows = {"train": train, "val": val}

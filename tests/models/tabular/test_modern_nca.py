@@ -10,6 +10,7 @@ from torch import Tensor
 
 import deepwell
 from deepwell.errors import DeepwellError, ModelError
+from deepwell.files import read_json
 from deepwell.models.tabular.modern_nca import ModernNCA, ModernNCASettings
 from deepwell.types import InputSpec
 
@@ -126,6 +127,20 @@ def test_changed_rows_are_refused_and_losses_without_a_mean_too():
         ModernNCA(InputSpec(image_shape=(1, 4, 4)), 1, ModernNCASettings())
 
 
+def test_a_fused_optimizer_is_followed_though_it_leaves_no_mark():
+    network, known, asked = _network(), _rows(10), _rows(3, seed=1)
+    network.remember(known, torch.arange(10.0)[:, None])
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.1, fused=True)
+    with torch.no_grad():
+        network.eval()(*asked)
+    network.train()(*known).square().sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        found = network.eval()(*asked).numpy()
+    vectors = _vectors(network, asked), _vectors(network, known)
+    np.testing.assert_allclose(found, _expected(*vectors, network.answers.numpy()), rtol=1e-4)
+
+
 def test_the_cache_of_vectors_follows_the_weights():
     network, known, asked = _network(), _rows(10), _rows(3, seed=1)
     network.remember(known, torch.arange(10.0)[:, None])
@@ -171,6 +186,9 @@ def test_it_learns_is_stored_and_answers_alike(tmp_path: Path):
     )
     assert run.metrics["r2"]["value"] > 0.8
     assert run.summary["model"] == "modern_nca"
+    found = read_json(tmp_path / "run" / "diagnosis.json")
+    assert set(found["measured"]["scores"]) == {"val"}  # a training row would find itself
+    assert not [one for one in found["findings"] if one["name"] == "overfitting"]
     card = (tmp_path / "run" / "model" / "README.md").read_text(encoding="utf-8")
     assert "hold 300 of the training rows" in card
     model = deepwell.load(tmp_path / "run" / "model")

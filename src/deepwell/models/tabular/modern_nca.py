@@ -249,6 +249,11 @@ class ModernNCA(nn.Module):
         is_itself = _keys(blocks)[:, None] == _keys(known)[None]
         return self.mean(vectors, self.embed(self.encode(*known)), self.answers[chosen], is_itself)
 
+    def train(self, mode: bool = True) -> ModernNCA:
+        """Change the mode, and forget the vectors: fused optimizers change weights unnoticed."""
+        self._vectors = None
+        return super().train(mode)
+
     def _all_vectors(self) -> Tensor:
         """Return the vectors of all known rows, computed again where a weight has changed."""
         known = tuple(getattr(self, name) for name in self._names)
