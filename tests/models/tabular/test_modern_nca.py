@@ -127,6 +127,22 @@ def test_changed_rows_are_refused_and_losses_without_a_mean_too():
         ModernNCA(InputSpec(image_shape=(1, 4, 4)), 1, ModernNCASettings())
 
 
+def test_a_known_row_is_at_distance_zero_from_itself():
+    network, known = _network("sigmoid"), _rows(60)
+    answers = (known[0][:, :1] > 0).float()
+    network.remember(known, answers)
+    with torch.no_grad():
+        network.embed[0].weight.mul_(40)  # as after a long training: near is near, far is far
+        network.embed[0].bias.add_(200)
+        found = network.eval()(*known).double().sigmoid().numpy()
+    vectors = _vectors(network, known)
+    expected = _expected(vectors, vectors, answers.numpy())
+    # of answers that are sure, the doubt that is left: 32-bit products would miss it by far
+    np.testing.assert_allclose(
+        np.minimum(found, 1 - found), np.minimum(expected, 1 - expected), rtol=0.01, atol=1e-7
+    )
+
+
 def test_a_fused_optimizer_is_followed_though_it_leaves_no_mark():
     network, known, asked = _network(), _rows(10), _rows(3, seed=1)
     network.remember(known, torch.arange(10.0)[:, None])
