@@ -31,8 +31,10 @@ class Remembering(Protocol):
         """Rows that it keeps."""
         ...
 
-    def remember(self, blocks: tuple[Tensor, ...], targets: Tensor) -> dict[str, Any]:
-        """Keep rows, in random order; return the settings with which it is built to hold them."""
+    def remember(
+        self, blocks: tuple[Tensor, ...], targets: Tensor, *, has_all: bool = True
+    ) -> dict[str, Any]:
+        """Keep rows, all of the training or some; return the settings that make room for them."""
         ...
 
 

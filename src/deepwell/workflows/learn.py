@@ -92,7 +92,7 @@ def learn(
             batches = batches_of(train, predictor, settings, shuffle=True)
         else:
             batches = stored_batches(stored, predictor, settings)
-        show_rows(predictor, train, seed=settings.seed)
+        show_rows(predictor, train, seed=settings.seed, is_sample=stored is not None)
         result = _train(predictor, batches, val, settings, callbacks, checkpoints)
     predictor.decision = decide(predictor, val, apart, settings)
     return Learned(predictor, result)
@@ -127,10 +127,16 @@ def _train(
     return with_note(result, note)
 
 
-def show_rows(predictor: Predictor, train: Table, *, seed: int) -> None:
+def show_rows(predictor: Predictor, train: Table, *, seed: int, is_sample: bool = False) -> None:
     """Let the network see training rows before the first step, where it or its layers want to.
 
     Adaptive layers see a sample; a network that answers from training rows keeps them.
+
+    Args:
+        predictor: Its network is changed.
+        train: Training rows.
+        seed: Of the choice among them.
+        is_sample: Whether the network learns from more rows than these.
     """
     model = predictor.model
     if not (is_adaptive(model) or isinstance(model, Remembering)):
@@ -147,10 +153,11 @@ def show_rows(predictor: Predictor, train: Table, *, seed: int) -> None:
                 f"{predictor.recipe.name} answers with the mean of what its neighbours were, a "
                 "probability, which this loss does not know: leave out --set task.loss."
             )
-        # one more than it keeps: so it knows whether it has all
-        rows = train.take(order[: model.most_rows + 1])
+        rows = train.take(order[: model.most_rows])
         targets = torch.from_numpy(predictor.task.encode(rows)).to(device)
-        predictor.recipe.settings.update(model.remember(encoded(rows), targets))
+        has_all = not is_sample and len(rows) == len(train)
+        found = model.remember(encoded(rows), targets, has_all=has_all)
+        predictor.recipe.settings.update(found)
     if is_adaptive(model):
         # first values are drawn from torch's global numbers, which are the caller's
         with torch.random.fork_rng(devices=[]):

@@ -202,12 +202,15 @@ class ModernNCA(nn.Module):
         """Training rows that are kept."""
         return len(self.answers)
 
-    def remember(self, blocks: tuple[Tensor, ...], targets: Tensor) -> dict[str, Any]:
-        """Keep training rows to answer from; of too many, the first ones.
+    def remember(
+        self, blocks: tuple[Tensor, ...], targets: Tensor, *, has_all: bool = True
+    ) -> dict[str, Any]:
+        """Keep training rows to answer from.
 
         Args:
-            blocks: Encoded inputs, in random order.
+            blocks: Encoded inputs.
             targets: As the loss wants them: class indices (rows,), or numbers (rows, H).
+            has_all: Whether these are all rows that it will learn from.
 
         Returns:
             The settings with which a network is built that has room for them.
@@ -215,12 +218,11 @@ class ModernNCA(nn.Module):
         Raises:
             ModelError: The loss asks for something else than the mean of answers.
         """
-        count = min(len(targets), self.most_rows)
         for name, block in zip(self._names, blocks, strict=True):
-            setattr(self, name, block[:count].clone())
-        self.answers = self._as_answers(targets[:count])
-        self._is_checked = count < len(targets)
-        return {"num_rows": count}
+            setattr(self, name, block.clone())
+        self.answers = self._as_answers(targets)
+        self._is_checked = not has_all
+        return {"num_rows": len(targets)}
 
     def _as_answers(self, targets: Tensor) -> Tensor:
         link = self._settings.link
