@@ -30,6 +30,7 @@ WORKLOAD_SETTINGS: dict[str, Any] = {
 """What the networks of the workloads share, as the peers do it; everything else is the default."""
 SETTINGS_OF: dict[str, dict[str, Any]] = {
     "mlp": {"compile": "on"},
+    "lstm": {"compile": "on"},
     "gpt": {"compile": "on"},
     "table": {"compile": "on"},
 }

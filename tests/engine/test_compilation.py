@@ -99,6 +99,36 @@ def test_attention_in_bfloat16_learns_the_same_compiled_and_in_32_bits():
     assert losses["bf16on"] == pytest.approx(losses["fp32off"], rel=0.01)
 
 
+class _Recurrent(nn.Module):
+    """Six numbers as three steps of two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.lstm = nn.LSTM(2, 8, batch_first=True, bidirectional=True)
+        self.output = nn.Linear(16, 3)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        outputs, _ = self.lstm(numbers.view(-1, 3, 2))
+        return self.output(outputs[:, -1])
+
+
+@needs_compiler
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_recurrent_layers_are_compiled_and_learn_the_same(precision: str):
+    # momentum: Adam blows up the rounding of gradients near zero
+    changes = {"precision": precision, "optimizer": "momentum", "learning_rate": 0.1}
+    eager, before = _train("off", _Recurrent(), **changes)
+    compiled, after = _train("on", _Recurrent(), **changes)
+    assert after.compilation.startswith("Compiled in ")
+    assert type(compiled.lstm) is nn.LSTM
+    close = {"fp32": 1e-5, "bf16": 1e-2}[precision]
+    for name, tensor in weights(eager).items():
+        torch.testing.assert_close(weights(compiled)[name], tensor, rtol=close, atol=close)
+    for one, other in zip(before.history, after.history, strict=True):
+        assert other["train"]["loss"] == pytest.approx(one["train"]["loss"], rel=close)
+
+
 _WHOLE = ["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from engine_fakes import Classify, KillAt, Killed, engine, mlp, same, train_rows, weights
+from torch import nn
 
 from deepwell.engine import Checkpoints, EngineSettings, FitResult, fit, threads
 from deepwell.errors import ConfigError
@@ -87,6 +88,27 @@ def test_nothing_is_tried_where_that_is_no_use(monkeypatch: pytest.MonkeyPatch):
     assert _train()[2] == {2}
     torch.set_num_threads(1)
     assert _train(threads="auto")[2] == {1}
+
+
+def test_a_program_has_the_threads_that_its_recurrent_layers_like(times: dict[int, float]):
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(2, 3, batch_first=True)
+
+        def forward(self, numbers: torch.Tensor) -> torch.Tensor:
+            return self.lstm(numbers.view(-1, 3, 2))[0][:, -1]
+
+    seen = Seen()
+    fit(
+        Reader(),
+        Classify(),
+        train_rows(),
+        settings=engine(epochs=1, compile="on"),
+        callbacks=[seen],
+    )
+    assert seen.threads == {1}
+    assert _train(epochs=1, compile="on")[2] == {2}
 
 
 def test_large_networks_are_looked_at_shortly(times: dict[int, float]):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 
 from deepwell.engine import graphs
+from deepwell.engine.agreement import check_agreement, draws_numbers
 from deepwell.engine.best import copy_weights
 from deepwell.engine.interfaces import TaskLike
 from deepwell.engine.means import SMALLEST_WEIGHT
@@ -24,6 +25,7 @@ from deepwell.engine.precision import Precision
 from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.snapshot import random_state, set_random_state
 from deepwell.engine.whole import WholeStep, compile_whole
+from deepwell.nn.traceable_lstm import traceable
 from deepwell.types import Batch, Loss
 
 if TYPE_CHECKING:
@@ -69,24 +71,44 @@ class Program:
         """Compile for batches of this shape; random numbers and buffers are as before afterwards.
 
         Raises:
+            WrongProgramError: The program computes other numbers.
             Exception: The compiler cannot do it, or there is none.
         """
         program = compile_whole(self.gradients)
         with self.untouched(batch), quiet_compiler():
             # once uncompiled: what modules and tasks make at their first call cannot be traced
-            self.run(batch)
-            with torch.no_grad():
+            expected = self._plain_results(batch)
+            with torch.no_grad(), self.traceable():
                 known = self._values(self.learned), self.buffers, batch
-                program(*known)
+                gradients, loss, _, _ = program(*known)
+                if expected is not None:
+                    check_agreement({**gradients, "loss": loss, **self.buffers}, expected)
                 if graphs.are_on(batch.targets.device):
                     with contextlib.suppress(RuntimeError):  # some computations cannot be recorded
                         program = graphs.Recorded(program, *known)
         self.is_recorded = isinstance(program, graphs.Recorded)
         self._compiled, self._shapes = program, _shapes(batch)
 
+    def _plain_results(self, batch: Batch) -> Named | None:
+        """Return loss, gradients and changed buffers, or None if they depend on random numbers."""
+        found: Named = {}
+
+        def compute() -> None:
+            loss, _, gradients = self.run(batch)
+            buffers = {name: buffer.clone() for name, buffer in self.buffers.items()}
+            found.update({**gradients, "loss": loss.sum, **buffers})
+
+        with self.untouched(batch):
+            is_random = draws_numbers(compute, batch.targets.device)
+        return None if is_random else found
+
     def untouched(self, batch: Batch) -> AbstractContextManager[None]:
         """Return a context behind which buffers, random numbers and gradients are as before."""
         return untouched(self._model, batch.targets.device)
+
+    def traceable(self) -> AbstractContextManager[None]:
+        """Return a context in which the compiler can read the network."""
+        return traceable(self._model)
 
     def fits(self, batch: Batch) -> bool:
         """Return whether a batch has the shape that was compiled."""
@@ -96,7 +118,7 @@ class Program:
         """Return loss, scores (batch,) and the gradients of the mean loss by parameter."""
         is_known = self._compiled is not None and self.fits(batch)
         compute = self._compiled if is_known and self._compiled is not None else self.gradients
-        with torch.no_grad():
+        with torch.no_grad(), self.traceable():
             gradients, loss_sum, weight, scores = compute(
                 self._values(self.learned), self.buffers, batch
             )

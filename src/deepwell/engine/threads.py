@@ -13,6 +13,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from deepwell.engine.batches import TensorBatches
 from deepwell.engine.compilation import (
@@ -96,14 +97,18 @@ def _first_batch(trainer: Trainer) -> Batch | None:
     is_tried = (
         trainer.processes.is_alone
         and trainer.total_steps - trainer.ledger.step >= FEWEST_STEPS
-        # a program is made for all threads, and is not what would be measured
-        and settings.compile != "on"
+        # a program is not what would be measured, unless most of it is the same layers
+        and (settings.compile != "on" or _has_recurrent_layers(trainer.model))
         # these mix the rows of a batch on its way
         and not (change.mixup or change.cutmix)
         # other batches cannot be looked at without drawing their random numbers
         and isinstance(batches, TensorBatches)
     )
     return next(iter(batches.epoch(0))) if is_tried else None
+
+
+def _has_recurrent_layers(model: nn.Module) -> bool:
+    return any(isinstance(module, nn.RNNBase) for module in model.modules())
 
 
 def _fastest(trainer: Trainer, batch: Batch, most: int) -> int:
