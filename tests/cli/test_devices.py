@@ -218,10 +218,11 @@ def test_several_processes_hold_no_race(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 SCRIPT = """
-import polars, deepwell
+import os, polars, deepwell
 frame = polars.read_csv("houses.csv")
 result = deepwell.train(frame, "price", name="r", settings={settings!r})
-print("rmse", result.metrics["rmse"]["value"])
+# at one stroke: two processes write to one pipe
+os.write(1, f"rmse {{result.metrics['rmse']['value']}}\\n".encode())
 """
 
 

@@ -104,9 +104,10 @@ def test_transposed_copies_of_bfloat16_are_copies():
 def test_a_processor_that_somebody_chose_stays_chosen(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(agreement.sys, "platform", "linux")
     monkeypatch.setattr(agreement.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(options.cpp, "march", None)
-    assert processor_options() == {"cpp.march": "native -fno-tree-slp-vectorize"}
-    monkeypatch.setattr(options.cpp, "march", "x86-64-v3")
-    assert processor_options() == {}
-    monkeypatch.setattr(agreement.platform, "machine", lambda: "aarch64")
-    assert processor_options() == {}
+    with options.patch({"cpp.march": None}):
+        assert processor_options() == {"cpp.march": "native -fno-tree-slp-vectorize"}
+        monkeypatch.setattr(agreement.platform, "machine", lambda: "aarch64")
+        assert processor_options() == {}
+    monkeypatch.setattr(agreement.platform, "machine", lambda: "x86_64")
+    with options.patch({"cpp.march": "x86-64-v3"}):
+        assert processor_options() == {}

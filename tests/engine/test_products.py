@@ -9,13 +9,13 @@ from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn import functional as F
 
-from deepwell.engine.products import ShortProducts
+from deepwell.engine.products import change_products
 
 
 def _changed(function: Callable[..., Tensor], *tensors: Tensor) -> tuple[GraphModule, set[str]]:
     """Trace, let the pass change the graph, and return it with the operations left in it."""
     traced = make_fx(function, tracing_mode="fake")(*tensors)
-    ShortProducts()(traced.graph)
+    change_products(traced.graph)
     traced.graph.lint()
     traced.recompile()
     return traced, {str(node.target) for node in traced.graph.nodes if node.op == "call_function"}

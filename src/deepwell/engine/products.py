@@ -10,12 +10,10 @@ three products of the layer of 10 units took 51 µs as products and 15 as sums; 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor
-from torch._inductor.custom_graph_pass import CustomGraphPass, get_hash_for_files
 from torch.fx import Graph, Node
+
+from deepwell.engine.graph_nodes import add_node, replace_node, value_of
 
 aten = torch.ops.aten
 
@@ -28,37 +26,25 @@ VECTOR = 16
 KINDS = (torch.float32, torch.bfloat16)
 
 
-class ShortProducts(CustomGraphPass):
-    """A pass over the graph of a step: see the module."""
-
-    def __call__(self, graph: Graph) -> None:
-        """Change the graph in place."""
-        for node in list(graph.find_nodes(op="call_function", target=aten.addmm.default)):
-            if _is_plain(node):
-                _add_bias_afterwards(graph, node)
-        for node in list(graph.find_nodes(op="call_function", target=aten.mm.default)):
-            if _is_small(node):
-                _write_as_sums(graph, node)
-
-    def uuid(self) -> bytes:
-        """Return what tells this version from others; torch keeps compiled graphs by it."""
-        return get_hash_for_files((__file__,))
-
-
-def _value(node: Any) -> Tensor:
-    """Return the tensor without numbers that stands for what a node computes."""
-    return node.meta["val"]
+def change_products(graph: Graph) -> None:
+    """Change the graph of a step in place: see the module."""
+    for node in list(graph.find_nodes(op="call_function", target=aten.addmm.default)):
+        if _is_plain(node):
+            _add_bias_afterwards(graph, node)
+    for node in list(graph.find_nodes(op="call_function", target=aten.mm.default)):
+        if _is_small(node):
+            _write_as_sums(graph, node)
 
 
 def _is_plain(node: Node) -> bool:
-    return not node.kwargs and _value(node).device.type == "cpu" and _value(node).dtype in KINDS
+    return not node.kwargs and value_of(node).device.type == "cpu" and value_of(node).dtype in KINDS
 
 
 def _is_small(node: Node) -> bool:
     """Return whether a product is small, and its sums run along neighbours in memory."""
     if not _is_plain(node):
         return False
-    left, right = (_value(factor) for factor in node.args)
+    left, right = (value_of(factor) for factor in node.args)
     rows, inner, columns = *left.shape, right.shape[1]
     are_neighbours = left.stride(1) == 1 and right.stride(0) == 1
     return rows * inner * columns < LARGEST and (columns >= VECTOR or are_neighbours)
@@ -67,40 +53,27 @@ def _is_small(node: Node) -> bool:
 def _add_bias_afterwards(graph: Graph, node: Node) -> None:
     bias, left, right = node.args
     with graph.inserting_before(node):
-        product = _call(graph, aten.mm.default, left, right)
-        total = _call(graph, aten.add.Tensor, product, bias)
-    _replace(graph, node, total)
+        product = add_node(graph, aten.mm.default, left, right)
+        total = add_node(graph, aten.add.Tensor, product, bias)
+    replace_node(graph, node, total)
 
 
 def _write_as_sums(graph: Graph, node: Node) -> None:
     """Sums over k of left[i, k] * right[k, j], in 32-bit floats."""
     left, right = node.args
-    kind = _value(node).dtype
+    kind = value_of(node).dtype
     with graph.inserting_before(node):
         factors = (
-            _call(graph, aten.unsqueeze.default, left, 2),
-            _call(graph, aten.unsqueeze.default, right, 0),
+            add_node(graph, aten.unsqueeze.default, left, 2),
+            add_node(graph, aten.unsqueeze.default, right, 0),
         )
         first, second = (_as(graph, factor, torch.float32) for factor in factors)
-        products = _call(graph, aten.mul.Tensor, first, second)
-        total = _as(graph, _call(graph, aten.sum.dim_IntList, products, [1]), kind)
-    _replace(graph, node, total)
+        products = add_node(graph, aten.mul.Tensor, first, second)
+        total = _as(graph, add_node(graph, aten.sum.dim_IntList, products, [1]), kind)
+    replace_node(graph, node, total)
 
 
 def _as(graph: Graph, node: Node, kind: torch.dtype) -> Node:
-    if _value(node).dtype == kind:
+    if value_of(node).dtype == kind:
         return node
-    return _call(graph, torch.ops.prims.convert_element_type.default, node, kind)
-
-
-def _call(graph: Graph, operation: Any, *arguments: Any) -> Node:
-    """Add a node, with the tensor that stands for its value."""
-    node = graph.call_function(operation, arguments)
-    known = [_value(a) if isinstance(a, Node) else a for a in arguments]
-    node.meta["val"] = operation(*known)
-    return node
-
-
-def _replace(graph: Graph, old: Node, new: Node) -> None:
-    old.replace_all_uses_with(new)
-    graph.erase_node(old)
+    return add_node(graph, torch.ops.prims.convert_element_type.default, node, kind)

@@ -33,6 +33,7 @@ from deepwell.engine.persistence import State, identity_of
 from deepwell.engine.placement import check_trainable, place
 from deepwell.engine.processes import joined_processes
 from deepwell.engine.result import FitResult
+from deepwell.engine.row_sums import fixed_sums
 from deepwell.engine.safeguard import Safeguard
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.snapshot import own_host_numbers, seed_all
@@ -184,7 +185,7 @@ class Trainer:
         with (
             fork,
             own_host_numbers(),
-            memory_kept() if self.device.type == "cpu" else contextlib.nullcontext(),
+            _processor() if self.device.type == "cpu" else contextlib.nullcontext(),
             threads_as_before(),
             self.precision.in_force(),
             self._guard,
@@ -403,3 +404,10 @@ class Trainer:
         view, has_val = self.view(), self.val_batches is not None
         path = self.state.save(self.checkpoints, self._identity(), keeps_best=has_val)
         self.writing.begin(view, path)
+
+
+@contextlib.contextmanager
+def _processor() -> Generator[None]:
+    """What holds while a processor trains."""
+    with memory_kept(), fixed_sums():
+        yield

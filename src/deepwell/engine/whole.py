@@ -287,13 +287,13 @@ def compile_whole(function: Callable[..., Any]) -> Any:
     The caller answers for shapes, types and places of the tensors. What else the graph was built
     on, such as a number that a module counts up, is still looked at, and compiled anew if changed.
     """
-    from deepwell.engine.products import ShortProducts  # imports the compiler
+    from deepwell.engine.graph_pass import StepPass  # imports the compiler
 
     options: dict[str, Any] = {
         "guard_filter_fn": _numbers_only,
         "size_asserts": False,
         **processor_options(),
-        "post_grad_custom_post_pass": ShortProducts(),
+        "post_grad_custom_post_pass": StepPass(),
         # numbers for which a second thread is woken; torch's 512 cost 3 % of a step of 784-128-10
         "cpp.min_chunk_size": 2048,
     }
