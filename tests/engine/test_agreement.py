@@ -63,7 +63,7 @@ def test_a_wrong_program_is_refused_and_the_training_goes_on_as_it_is(
 
 
 @needs_compiler
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("optimizer", [pytest.param("sgd", marks=pytest.mark.slow), "adamw"])
 def test_a_wrong_whole_step_leaves_the_parts(monkeypatch: pytest.MonkeyPatch, optimizer: str):
     make = whole.compile_whole
 

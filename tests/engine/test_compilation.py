@@ -114,7 +114,7 @@ class _Recurrent(nn.Module):
 
 
 @needs_compiler
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("bf16", marks=pytest.mark.slow)])
 def test_recurrent_layers_are_compiled_and_learn_the_same(precision: str):
     # momentum: Adam blows up the rounding of gradients near zero
     changes = {"precision": precision, "optimizer": "momentum", "learning_rate": 0.1}
