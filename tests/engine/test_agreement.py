@@ -9,8 +9,9 @@ import torch._inductor.config as options
 from engine_fakes import Classify, engine, mlp, same, train_rows, weights
 from torch import Tensor
 
-from deepwell.engine import FitResult, agreement, compilation, compiled, fit, whole
-from deepwell.engine.agreement import WrongProgramError, check_agreement, processor_options
+from deepwell.engine import FitResult, compilation, compiled, compiler, fit, whole
+from deepwell.engine.agreement import WrongProgramError, check_agreement
+from deepwell.engine.compiler import compile_whole, processor_options
 from deepwell.engine.quiet import quiet_compiler
 
 HAS_COMPILER = not compilation.missing_compiler(torch.device("cpu"))
@@ -96,18 +97,18 @@ def test_transposed_copies_of_bfloat16_are_copies():
 
     blocks = torch.randn(256, 256).bfloat16(), torch.randn(768, 256).bfloat16()
     with quiet_compiler():
-        found = whole.compile_whole(copies)(*blocks)
+        found = compile_whole(copies)(*blocks)
     for copy, block in zip(found, blocks, strict=True):
         assert torch.equal(copy, block.t().float())
 
 
 def test_a_processor_that_somebody_chose_stays_chosen(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(agreement.sys, "platform", "linux")
-    monkeypatch.setattr(agreement.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(compiler.sys, "platform", "linux")
+    monkeypatch.setattr(compiler.platform, "machine", lambda: "x86_64")
     with options.patch({"cpp.march": None}):
         assert processor_options() == {"cpp.march": "native -fno-tree-slp-vectorize"}
-        monkeypatch.setattr(agreement.platform, "machine", lambda: "aarch64")
+        monkeypatch.setattr(compiler.platform, "machine", lambda: "aarch64")
         assert processor_options() == {}
-    monkeypatch.setattr(agreement.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(compiler.platform, "machine", lambda: "x86_64")
     with options.patch({"cpp.march": "x86-64-v3"}):
         assert processor_options() == {}

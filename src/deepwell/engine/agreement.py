@@ -8,10 +8,7 @@ garbage, so that weights of attention got gradients that had nothing to do with 
 from __future__ import annotations
 
 import math
-import platform
-import sys
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,21 +21,6 @@ _SMALL = 1e-3
 
 class WrongProgramError(Exception):
     """A compiled program computes other numbers than the lines it was made of."""
-
-
-def processor_options() -> dict[str, Any]:
-    """Return options of the compiler for processors, which keep it from a known mistake.
-
-    It is the one of the module: GCC's joining of neighbouring statements to vectors. Programs have
-    their vectors written out already and lose nothing: no difference of speed was seen.
-    """
-    import torch._inductor.config as options
-
-    known = getattr(options, "cpp", None)
-    is_met = sys.platform == "linux" and platform.machine() == "x86_64"
-    if not is_met or getattr(known, "march", "") is not None:
-        return {}  # another system, an older torch, or chosen by the user
-    return {"cpp.march": "native -fno-tree-slp-vectorize"}
 
 
 def draws_numbers(compute: Callable[[], object], device: torch.device) -> bool:

@@ -19,12 +19,13 @@ from torch.func import functional_call, grad_and_value
 from deepwell.engine import graphs
 from deepwell.engine.agreement import check_agreement, draws_numbers
 from deepwell.engine.best import copy_weights
+from deepwell.engine.compiler import compile_whole
 from deepwell.engine.interfaces import TaskLike
 from deepwell.engine.means import SMALLEST_WEIGHT
 from deepwell.engine.precision import Precision
 from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.snapshot import random_state, set_random_state
-from deepwell.engine.whole import WholeStep, compile_whole
+from deepwell.engine.whole import WholeStep
 from deepwell.nn.traceable_lstm import traceable
 from deepwell.types import Batch, Loss
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deepwell.engine.compiler import compile_whole
 from deepwell.engine.optimizers import base_rate, build_optimizer, shrinkable
 from deepwell.engine.penalty import limit_norms, penalty_of
 from deepwell.engine.plateau import Plateau
@@ -18,7 +19,6 @@ from deepwell.engine.schedules import SCHEDULES
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.sharding import here, whole_tensor
 from deepwell.engine.snapshot import Scalars, load_optimizer_state, optimizer_state
-from deepwell.engine.whole import compile_whole
 
 
 class Update:

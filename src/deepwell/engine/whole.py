@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +16,8 @@ from torch import Tensor
 from torch.optim.rmsprop import rmsprop
 from torch.optim.sgd import sgd
 
-from deepwell.engine.agreement import check_agreement, draws_numbers, processor_options
+from deepwell.engine.agreement import check_agreement, draws_numbers
+from deepwell.engine.compiler import compile_whole
 from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.settings import EngineSettings
 from deepwell.types import Batch
@@ -279,47 +279,6 @@ class WholeStep:
             batch.weight.sum(dtype=torch.float64),
             *(values.sum(dtype=torch.float64) for values in weighted),
         ]
-
-
-def compile_whole(function: Callable[..., Any]) -> Any:
-    """Compile a function as one graph that is called without looking at each tensor again.
-
-    The caller answers for shapes, types and places of the tensors. What else the graph was built
-    on, such as a number that a module counts up, is still looked at, and compiled anew if changed.
-    """
-    from deepwell.engine.graph_pass import StepPass  # imports the compiler
-
-    options: dict[str, Any] = {
-        "guard_filter_fn": _numbers_only,
-        "size_asserts": False,
-        **processor_options(),
-        "post_grad_custom_post_pass": StepPass(),
-        # numbers for which a second thread is woken; torch's 512 cost 3 % of a step of 784-128-10
-        "cpp.min_chunk_size": 2048,
-    }
-    return torch.compile(_alone(function), fullgraph=True, dynamic=False, options=options)
-
-
-def _alone(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function with code of its own.
-
-    What was compiled is kept with the code: another network would meet it there, and without the
-    looks at each tensor nothing would tell the two apart.
-    """
-    plain = getattr(function, "__func__", function)
-    copy = FunctionType(
-        plain.__code__.replace(),
-        plain.__globals__,
-        plain.__name__,
-        plain.__defaults__,
-        plain.__closure__,
-    )
-    owner = getattr(function, "__self__", None)
-    return copy if owner is None else MethodType(copy, owner)
-
-
-def _numbers_only(guards: Any) -> list[bool]:
-    return [guard.guard_type in ("CONSTANT_MATCH", "EQUALS_MATCH") for guard in guards]
 
 
 def _accept(is_good: Tensor, old: Tensors, new: Tensors) -> None:
