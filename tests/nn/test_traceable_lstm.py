@@ -9,7 +9,7 @@ from torch._subclasses import FakeTensorMode
 from torch.func import functional_call, grad_and_value
 
 from deepwell.engine.quiet import quiet_compiler
-from deepwell.nn.traceable_lstm import traceable
+from deepwell.nn.traceable_lstm import layers_of, traceable
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="torch has no oneDNN here"
@@ -18,6 +18,7 @@ LAYERS = {
     "plain": {},
     "batch_first": {"batch_first": True},
     "both_ways": {"bidirectional": True},
+    "dropped": {"num_layers": 2, "dropout": 1.0},
     "deep": {"num_layers": 3, "bidirectional": True, "batch_first": True},
 }
 
@@ -36,7 +37,7 @@ class _Read(nn.Module):
         return (outputs * weights).sum() + hidden.square().sum() + cell.sin().sum()
 
 
-def _inputs(options: dict[str, bool | int]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+def _inputs(options: dict[str, bool | int | float]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     torch.manual_seed(1)
     rows = (4, 6, 5) if options.get("batch_first") else (6, 4, 5)
     ends = int(options.get("num_layers", 1)) * (2 if options.get("bidirectional") else 1)
@@ -54,7 +55,7 @@ def _gradients(network: nn.Module, *inputs: object) -> tuple[dict[str, Tensor], 
 @pytest.mark.parametrize("has_state", [False, True])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 def test_it_equals_torchs_bit_for_bit(
-    options: dict[str, bool | int], has_state: bool, precision: torch.dtype
+    options: dict[str, bool | int | float], has_state: bool, precision: torch.dtype
 ):
     network = _Read(**options)
     rows, state = _inputs(options)
@@ -62,7 +63,7 @@ def test_it_equals_torchs_bit_for_bit(
     with torch.autocast("cpu", precision, enabled=precision != torch.float32):
         expected = network(*inputs)
         expected.backward()
-        with traceable(network):
+        with traceable(layers_of(network)):
             found, value = _gradients(network, *inputs)
     assert torch.equal(value, expected)
     for name, parameter in network.named_parameters():
@@ -75,7 +76,7 @@ def test_gradients_reach_the_inputs_and_the_state():
     rows, state = _inputs({})
     given = [rows.requires_grad_(), *(part.requires_grad_() for part in state)]
     expected = torch.autograd.grad(network(rows, state), given)
-    with traceable(network):
+    with traceable(layers_of(network)):
         found = torch.autograd.grad(network(rows, state), given)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one, other)
@@ -89,7 +90,7 @@ def test_a_compiler_reads_it_in_one_piece():
     rows, state = _inputs(LAYERS["deep"])
     expected, value = _gradients(network, rows, state)
     compiled = torch.compile(lambda: _gradients(network, rows, state), fullgraph=True)
-    with quiet_compiler(), traceable(network), torch.no_grad():
+    with quiet_compiler(), traceable(layers_of(network)), torch.no_grad():
         found, total = compiled()
     torch.testing.assert_close(total, value, rtol=1e-6, atol=0)
     for name, gradient in expected.items():
@@ -133,7 +134,7 @@ def test_what_the_library_does_not_compute_stays_as_it_is():
         ]
     )
     before = [type(layer) for layer in others]
-    with traceable(others):
+    with traceable(layers_of(others)):
         assert [type(layer) for layer in others] == before
 
 
@@ -142,7 +143,7 @@ def test_it_is_an_lstm_again_afterwards_and_refuses_packed_rows():
     packed = nn.utils.rnn.pack_sequence([torch.ones(3, 5), torch.ones(2, 5)])
     with (
         pytest.raises(TypeError, match="reads tensors of shape"),
-        traceable(network),
+        traceable(layers_of(network)),
     ):
         network.lstm(packed)
     assert type(network.lstm) is nn.LSTM

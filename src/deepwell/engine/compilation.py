@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from deepwell.engine.agreement import WrongProgramError
 from deepwell.engine.compiled import Program, compiled_step, untouched
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.whole import RULES, WholeStep, is_plain
@@ -141,6 +142,9 @@ class CompilingStep:
                 trainer.compilation = f"Not compiled: {missing}."
                 return
             program.compile(batch)
+        except WrongProgramError as error:
+            trainer.compilation = f"Not compiled: {error}."
+            return
         except Exception as error:  # the compiler raises whatever it likes
             reason = str(error).strip().partition("\n")[0].rstrip(".")
             trainer.compilation = f"Not compiled: {type(error).__name__}: {reason}."

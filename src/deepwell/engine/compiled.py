@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value
 
 from deepwell.engine import graphs
-from deepwell.engine.agreement import check_agreement, draws_numbers
+from deepwell.engine.agreement import Findings, check_agreement, draws_numbers
 from deepwell.engine.best import copy_weights
 from deepwell.engine.compiler import compile_whole
 from deepwell.engine.interfaces import TaskLike
@@ -26,7 +26,7 @@ from deepwell.engine.precision import Precision
 from deepwell.engine.quiet import quiet_compiler
 from deepwell.engine.snapshot import random_state, set_random_state
 from deepwell.engine.whole import WholeStep
-from deepwell.nn.traceable_lstm import traceable
+from deepwell.nn.traceable_lstm import layers_of, traceable
 from deepwell.types import Batch, Loss
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Program:
         self.learned = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._fixed = {n: p for n, p in model.named_parameters() if not p.requires_grad}
         self.buffers = dict(model.named_buffers())
+        self._recurrent = layers_of(model)
         self.is_recorded = False
         """Whether a CUDA graph is replayed."""
         self._compiled: Callable[..., Any] | None = None
@@ -83,25 +84,28 @@ class Program:
                 known = self._values(self.learned), self.buffers, batch
                 gradients, loss, _, _ = program(*known)
                 if expected is not None:
-                    check_agreement({**gradients, "loss": loss, **self.buffers}, expected)
+                    check_agreement(self._findings(gradients, loss), expected)
                 if graphs.are_on(batch.targets.device):
                     with contextlib.suppress(RuntimeError):  # some computations cannot be recorded
                         program = graphs.Recorded(program, *known)
         self.is_recorded = isinstance(program, graphs.Recorded)
         self._compiled, self._shapes = program, _shapes(batch)
 
-    def _plain_results(self, batch: Batch) -> Named | None:
-        """Return loss, gradients and changed buffers, or None if they depend on random numbers."""
-        found: Named = {}
+    def _plain_results(self, batch: Batch) -> Findings | None:
+        """Return what is found uncompiled, or None if it depends on random numbers."""
+        found: dict[str, Named] = {}
 
         def compute() -> None:
             loss, _, gradients = self.run(batch)
-            buffers = {name: buffer.clone() for name, buffer in self.buffers.items()}
-            found.update({**gradients, "loss": loss.sum, **buffers})
+            found.update(self._findings(gradients, loss.sum))
 
         with self.untouched(batch):
             is_random = draws_numbers(compute, batch.targets.device)
         return None if is_random else found
+
+    def _findings(self, gradients: Named, loss: Tensor) -> dict[str, Named]:
+        buffers = {name: buffer.clone() for name, buffer in self.buffers.items()}
+        return {"loss": {"sum": loss}, "gradient": gradients, "buffer": buffers}
 
     def untouched(self, batch: Batch) -> AbstractContextManager[None]:
         """Return a context behind which buffers, random numbers and gradients are as before."""
@@ -109,7 +113,7 @@ class Program:
 
     def traceable(self) -> AbstractContextManager[None]:
         """Return a context in which the compiler can read the network."""
-        return traceable(self._model)
+        return traceable(self._recurrent)
 
     def fits(self, batch: Batch) -> bool:
         """Return whether a batch has the shape that was compiled."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Generator
 
 import torch
 
+from deepwell.engine.kept_memory import memory_kept
 from deepwell.engine.processes import are_several
+from deepwell.engine.row_sums import fixed_sums
 from deepwell.engine.settings import EngineSettings
 from deepwell.errors import ConfigError
 
@@ -39,6 +43,16 @@ def resolve_device(name: str = "auto") -> torch.device:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ConfigError(f'The device "{name}" is not available here: use device=auto or cpu.')
     return device
+
+
+@contextlib.contextmanager
+def in_use(device: torch.device) -> Generator[None]:
+    """Hold what pays while a device trains: a processor keeps its memory and the order of sums."""
+    if device.type != "cpu":
+        yield
+        return
+    with memory_kept(), fixed_sums():
+        yield
 
 
 def check_devices(settings: EngineSettings) -> None:

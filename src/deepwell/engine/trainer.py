@@ -17,12 +17,11 @@ from deepwell.engine.best import BestEpoch, copy_weights, weights_of
 from deepwell.engine.callbacks import Callbacks, Stop, TrainState
 from deepwell.engine.checkpoint import Checkpoints
 from deepwell.engine.denormal import EVERY, drop_faded
-from deepwell.engine.devices import resolve_device
+from deepwell.engine.devices import in_use, resolve_device
 from deepwell.engine.epoch_end import end_epoch
 from deepwell.engine.health import Before, Health
 from deepwell.engine.interfaces import Batches, TaskLike
 from deepwell.engine.interrupt import InterruptGuard
-from deepwell.engine.kept_memory import memory_kept
 from deepwell.engine.ledger import Ledger
 from deepwell.engine.loader_numbers import generators_of
 from deepwell.engine.loggers.base import with_loggers
@@ -33,7 +32,6 @@ from deepwell.engine.persistence import State, identity_of
 from deepwell.engine.placement import check_trainable, place
 from deepwell.engine.processes import joined_processes
 from deepwell.engine.result import FitResult
-from deepwell.engine.row_sums import fixed_sums
 from deepwell.engine.safeguard import Safeguard
 from deepwell.engine.settings import EngineSettings
 from deepwell.engine.snapshot import own_host_numbers, seed_all
@@ -185,7 +183,7 @@ class Trainer:
         with (
             fork,
             own_host_numbers(),
-            _processor() if self.device.type == "cpu" else contextlib.nullcontext(),
+            in_use(self.device),
             threads_as_before(),
             self.precision.in_force(),
             self._guard,
@@ -404,10 +402,3 @@ class Trainer:
         view, has_val = self.view(), self.val_batches is not None
         path = self.state.save(self.checkpoints, self._identity(), keeps_best=has_val)
         self.writing.begin(view, path)
-
-
-@contextlib.contextmanager
-def _processor() -> Generator[None]:
-    """What holds while a processor trains."""
-    with memory_kept(), fixed_sums():
-        yield

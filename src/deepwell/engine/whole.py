@@ -181,7 +181,7 @@ class WholeStep:
             torch.no_grad(),
             self._program.traceable(),
         ):
-            expected: dict[str, Tensor] = {}
+            expected: dict[str, dict[str, Tensor]] = {}
             with self._program.untouched(batch):
                 is_random = draws_numbers(
                     lambda: expected.update(self._tried(self._step, batch)), batch.targets.device
@@ -191,7 +191,7 @@ class WholeStep:
                 check_agreement(found, expected)
         self._compiled = compiled
 
-    def _tried(self, compute: Callable[..., Tensor], batch: Batch) -> dict[str, Tensor]:
+    def _tried(self, compute: Callable[..., Tensor], batch: Batch) -> dict[str, dict[str, Tensor]]:
         """Return loss and changes by a step on copies, as far as they follow the gradients.
 
         Where a rule divides by the size of a gradient, the weights do not: rounding of nothing
@@ -203,14 +203,14 @@ class WholeStep:
             for parts in self._states
         ]
         told = compute(weights, states, self._numbers, self._program.buffers, batch)
-        changes = {"loss": told[1]}
+        changes: dict[str, Tensor] = {}
         for place, names in enumerate(self._names):
             kind = next((kind for kind in _MEANS if kind in states[place]), None)
             after = weights[place] if kind is None else states[place][kind]
             before = self._weights[place] if kind is None else self._states[place][kind]
             for name, new, old in zip(names, after, before, strict=True):
                 changes[name] = new - old
-        return changes
+        return {"loss": {"sum": told[1]}, "change by": changes}
 
     def run(self, trainer: Trainer, batch: Batch) -> bool:
         """Do a step and count it; return False, with nothing done, if it met a bad number."""
